@@ -1,0 +1,112 @@
+// FileSystem: the port through which all code touches disks.
+//
+// Place:    core; real ones in core/platform/, the in-memory one in tests/support.
+// Paths:    absolute paths are std::filesystem::path. A RelativePath is UTF-8 with '/' between
+//           parts, below a root, never absolute, never with "..".
+// Units:    *_bytes are octets; mtime_ns is nanoseconds since 1970 UTC.
+// Errors:   what a person must hear of is thrown as Error (WB-13xx); "not there" is a value.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace waybill {
+
+enum class FileType : std::uint8_t { kRegular, kFolder, kLink, kOther };
+
+struct FileStat {
+  FileType type = FileType::kOther;
+  std::uint64_t size_bytes = 0;
+  std::int64_t mtime_ns = 0;
+  std::string file_id;  ///< device and inode (or volume and index); a hint, reused by the system
+
+  bool operator==(const FileStat&) const = default;
+};
+
+/// One thing met while walking a folder.
+struct WalkEntry {
+  std::string relative_path;  ///< UTF-8 when `is_text`; otherwise with U+FFFD for the bad bytes
+  bool is_text = true;        ///< false: the name is not valid UTF-8
+  FileStat stat;
+};
+
+/// A file open for reading from its start. Other processes may rename or delete it meanwhile.
+class ReadableFile {
+ public:
+  virtual ~ReadableFile() = default;
+  /// Fills up to `capacity` bytes; 0 at the end. Throws WB-1303.
+  virtual std::size_t read(char* into, std::size_t capacity) = 0;
+  /// The open file's state now, so that a change while reading can be noticed.
+  [[nodiscard]] virtual FileStat stat() const = 0;
+};
+
+/// A file being written beside its final place; unseen there until commit().
+class StagedFile {
+ public:
+  virtual ~StagedFile() = default;  ///< without commit(): the bytes are removed
+  virtual void write(std::string_view bytes) = 0;
+  /// Bytes on disk, renamed into place, folder entry on disk: survives power loss.
+  virtual void commit() = 0;
+};
+
+/// Held by one process at a time; given back on destruction and when the process dies.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+enum class FileMode : std::uint8_t {
+  kShared,   ///< as the umask allows
+  kPrivate,  ///< the owner alone may read it
+};
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  /// Calls `visit` for everything below `root` except folders, in no order. Never follows a link:
+  /// a link is reported as kLink. What vanishes meanwhile is skipped. A folder that may not be
+  /// read is skipped and given to `unreadable` (may be empty). Throws WB-1305 when root is gone.
+  virtual void walk(const std::filesystem::path& root,
+                    const std::function<void(const WalkEntry&)>& visit,
+                    const std::function<void(const std::string&)>& unreadable) = 0;
+
+  /// The state of the thing itself (links are not followed), or nothing when it is not there.
+  [[nodiscard]] virtual std::optional<FileStat> stat(const std::filesystem::path& path) = 0;
+
+  /// Opens a regular file below `root` without following a link at any step. nullptr when it is
+  /// not there; WB-1303 when it may not be read, WB-1306 when it is not a regular file.
+  [[nodiscard]] virtual std::unique_ptr<ReadableFile> open(const std::filesystem::path& root,
+                                                           const std::string& relative_path) = 0;
+
+  /// Starts a file that will replace `path` on commit(). Missing folders are made.
+  [[nodiscard]] virtual std::unique_ptr<StagedFile> stage(const std::filesystem::path& path,
+                                                          FileMode mode) = 0;
+
+  /// Takes the lock file at `path` (made when missing), or nullptr when another process holds it.
+  [[nodiscard]] virtual std::unique_ptr<FileLock> try_lock(const std::filesystem::path& path) = 0;
+
+  /// May others than the owner read the file? (0600 on POSIX, the access list on Windows.)
+  [[nodiscard]] virtual bool is_private(const std::filesystem::path& path) = 0;
+
+  virtual void make_folders(const std::filesystem::path& path) = 0;
+  virtual void remove(const std::filesystem::path& path) = 0;  ///< absent is fine
+};
+
+/// The whole file, at most `limit_bytes`; throws WB-1303 when absent, unreadable or larger.
+[[nodiscard]] std::string read_whole_file(FileSystem& files, const std::filesystem::path& path,
+                                          std::size_t limit_bytes);
+
+/// Durable write of a small file in one step.
+void write_whole_file(FileSystem& files, const std::filesystem::path& path, std::string_view bytes,
+                      FileMode mode);
+
+/// The operating system's file system; one for the process.
+[[nodiscard]] FileSystem& system_file_system();
+
+}  // namespace waybill

@@ -1,0 +1,286 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "core/crypto.h"
+#include "core/error.h"
+#include "core/file_system.h"
+#include "core/utf8.h"
+
+namespace waybill {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void fail(const ErrorCode& code, std::string_view operation,
+                       const std::string& subject) {
+  const int reason = errno;
+  throw Error(code, operation, subject, std::strerror(reason));
+}
+
+/// Closes a descriptor once.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() { close(); }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    if (this != &other) {
+      close();
+      fd_ = other.release();
+    }
+    return *this;
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] bool valid() const { return fd_ >= 0; }
+  int release() { return std::exchange(fd_, -1); }
+  void close() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+
+ private:
+  int fd_;
+};
+
+FileStat to_file_stat(const struct stat& raw) {
+  FileStat out;
+  out.type = S_ISREG(raw.st_mode)   ? FileType::kRegular
+             : S_ISDIR(raw.st_mode) ? FileType::kFolder
+             : S_ISLNK(raw.st_mode) ? FileType::kLink
+                                    : FileType::kOther;
+  out.size_bytes = static_cast<std::uint64_t>(raw.st_size);
+  out.mtime_ns =
+      static_cast<std::int64_t>(raw.st_mtim.tv_sec) * 1'000'000'000 + raw.st_mtim.tv_nsec;
+  out.file_id = std::to_string(raw.st_dev) + ":" + std::to_string(raw.st_ino);
+  return out;
+}
+
+class PosixReadableFile final : public ReadableFile {
+ public:
+  PosixReadableFile(Descriptor fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+
+  std::size_t read(char* into, std::size_t capacity) override {
+    for (;;) {
+      const ssize_t count = ::read(fd_.get(), into, capacity);
+      if (count >= 0) return static_cast<std::size_t>(count);
+      if (errno != EINTR) fail(error_code::kFileUnreadable, "read", name_);
+    }
+  }
+
+  [[nodiscard]] FileStat stat() const override {
+    struct stat raw {};
+    if (::fstat(fd_.get(), &raw) != 0) fail(error_code::kFileUnreadable, "stat", name_);
+    return to_file_stat(raw);
+  }
+
+ private:
+  Descriptor fd_;
+  std::string name_;
+};
+
+void sync_folder(const fs::path& folder) {
+  const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid() || ::fsync(fd.get()) != 0) {
+    fail(error_code::kFileSystemFailed, "sync folder", folder.string());
+  }
+}
+
+class PosixStagedFile final : public StagedFile {
+ public:
+  PosixStagedFile(const fs::path& path, FileMode mode)
+      : path_(path),
+        beside_(path.parent_path() / ("." + path.filename().string() + "." + random_uuid())),
+        fd_(::open(beside_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                   mode == FileMode::kPrivate ? 0600 : 0644)) {
+    if (!fd_.valid()) fail(error_code::kFileSystemFailed, "create", beside_.string());
+  }
+
+  ~PosixStagedFile() override {
+    if (!committed_) ::unlink(beside_.c_str());
+  }
+  PosixStagedFile(const PosixStagedFile&) = delete;
+  PosixStagedFile& operator=(const PosixStagedFile&) = delete;
+
+  void write(std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t count = ::write(fd_.get(), bytes.data(), bytes.size());
+      if (count < 0) {
+        if (errno == EINTR) continue;
+        fail(error_code::kFileSystemFailed, "write", beside_.string());
+      }
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+  }
+
+  void commit() override {
+    if (::fsync(fd_.get()) != 0) fail(error_code::kFileSystemFailed, "sync", beside_.string());
+    fd_.close();
+    if (::rename(beside_.c_str(), path_.c_str()) != 0) {
+      fail(error_code::kFileSystemFailed, "rename into place", path_.string());
+    }
+    committed_ = true;
+    sync_folder(path_.parent_path());
+  }
+
+ private:
+  fs::path path_;
+  fs::path beside_;
+  Descriptor fd_;
+  bool committed_ = false;
+};
+
+class PosixFileLock final : public FileLock {
+ public:
+  explicit PosixFileLock(Descriptor fd) : fd_(std::move(fd)) {}
+
+ private:
+  Descriptor fd_;
+};
+
+/// One folder still to be read: an open descriptor and its path below the root.
+struct OpenFolder {
+  Descriptor fd;
+  std::string relative_path;
+};
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  void walk(const fs::path& root, const std::function<void(const WalkEntry&)>& visit,
+            const std::function<void(const std::string&)>& unreadable) override {
+    Descriptor top(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!top.valid()) fail(error_code::kFolderMissing, "open folder", root.string());
+    walk_folder({std::move(top), ""}, visit, unreadable, 0);
+  }
+
+  std::optional<FileStat> stat(const fs::path& path) override {
+    struct stat raw {};
+    if (::lstat(path.c_str(), &raw) != 0) {
+      if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+      fail(error_code::kFileUnreadable, "stat", path.string());
+    }
+    return to_file_stat(raw);
+  }
+
+  std::unique_ptr<ReadableFile> open(const fs::path& root,
+                                     const std::string& relative_path) override {
+    Descriptor at(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!at.valid()) {
+      if (errno == ENOENT || errno == ENOTDIR) return nullptr;
+      fail(error_code::kFileUnreadable, "open folder", root.string());
+    }
+    // Each part is opened below the one before it without following links, so a folder that is
+    // swapped for a link meanwhile leads nowhere.
+    std::size_t start = 0;
+    for (std::size_t slash = relative_path.find('/'); slash != std::string::npos;
+         start = slash + 1, slash = relative_path.find('/', start)) {
+      const std::string part = relative_path.substr(start, slash - start);
+      const int next =
+          ::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (next < 0) return not_there(relative_path);
+      at.close();
+      at = Descriptor(next);
+    }
+    const std::string name = relative_path.substr(start);
+    Descriptor fd(::openat(at.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!fd.valid()) return not_there(relative_path);
+    auto file = std::make_unique<PosixReadableFile>(std::move(fd), relative_path);
+    if (file->stat().type != FileType::kRegular) {
+      throw Error(error_code::kNotARegularFile, "open", relative_path, "it is not a regular file");
+    }
+    return file;
+  }
+
+  std::unique_ptr<StagedFile> stage(const fs::path& path, FileMode mode) override {
+    make_folders(path.parent_path());
+    return std::make_unique<PosixStagedFile>(path, mode);
+  }
+
+  std::unique_ptr<FileLock> try_lock(const fs::path& path) override {
+    make_folders(path.parent_path());
+    Descriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!fd.valid()) fail(error_code::kFileSystemFailed, "open lock", path.string());
+    if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) return nullptr;
+      fail(error_code::kFileSystemFailed, "lock", path.string());
+    }
+    return std::make_unique<PosixFileLock>(std::move(fd));
+  }
+
+  bool is_private(const fs::path& path) override {
+    struct stat raw {};
+    if (::stat(path.c_str(), &raw) != 0) fail(error_code::kFileUnreadable, "stat", path.string());
+    return (raw.st_mode & (S_IRWXG | S_IRWXO)) == 0;
+  }
+
+  void make_folders(const fs::path& path) override {
+    std::error_code error;
+    fs::create_directories(path, error);
+    if (error)
+      throw Error(error_code::kFileSystemFailed, "make folder", path.string(), error.message());
+  }
+
+  void remove(const fs::path& path) override {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+      fail(error_code::kFileSystemFailed, "remove", path.string());
+    }
+  }
+
+ private:
+  static constexpr int kDepthMax = 64;  // folders below the root; deeper ones are left alone
+
+  static std::unique_ptr<ReadableFile> not_there(const std::string& relative_path) {
+    if (errno == ENOENT || errno == ENOTDIR) return nullptr;
+    if (errno == ELOOP) {
+      throw Error(error_code::kNotARegularFile, "open", relative_path, "a link is on the way");
+    }
+    fail(error_code::kFileUnreadable, "open", relative_path);
+  }
+
+  static void walk_folder(OpenFolder folder, const std::function<void(const WalkEntry&)>& visit,
+                          const std::function<void(const std::string&)>& unreadable, int depth) {
+    DIR* const stream = ::fdopendir(folder.fd.get());
+    if (stream == nullptr) fail(error_code::kFileUnreadable, "read folder", folder.relative_path);
+    const int folder_fd = folder.fd.release();  // closedir() closes it
+    const std::unique_ptr<DIR, int (*)(DIR*)> guard(stream, &::closedir);
+    const std::string prefix = folder.relative_path.empty() ? "" : folder.relative_path + "/";
+    while (const dirent* entry = ::readdir(stream)) {
+      const std::string_view name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      struct stat raw {};
+      if (::fstatat(folder_fd, entry->d_name, &raw, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone
+      const std::string path = prefix + entry->d_name;
+      if (S_ISDIR(raw.st_mode)) {
+        Descriptor below(
+            ::openat(folder_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+        if (below.valid() && depth < kDepthMax) {
+          walk_folder({std::move(below), path}, visit, unreadable, depth + 1);
+        } else if (errno != ENOENT && unreadable) {
+          unreadable(replace_invalid_utf8(path));
+        }
+        continue;
+      }
+      const bool is_text = is_valid_utf8(path);
+      visit({is_text ? path : replace_invalid_utf8(path), is_text, to_file_stat(raw)});
+    }
+  }
+};
+
+}  // namespace
+
+FileSystem& system_file_system() {
+  static PosixFileSystem files;
+  return files;
+}
+
+}  // namespace waybill

@@ -72,17 +72,14 @@ class Result {
   [[nodiscard]] bool boolean(int row, int column) const;
   /// Rows that INSERT, UPDATE, DELETE or COPY touched; 0 for other statements.
   [[nodiscard]] std::int64_t affected() const;
+  /// What the server says it did: "INSERT 0 1", "COMMIT", "ROLLBACK".
+  [[nodiscard]] std::string_view command() const;
 
  private:
   struct Clear {
     void operator()(pg_result* raw) const;
   };
   std::unique_ptr<pg_result, Clear> raw_;
-};
-
-struct Notification {
-  std::string channel;
-  std::string payload;
 };
 
 class Connection {
@@ -102,13 +99,10 @@ class Connection {
   /// script controls its own.
   void exec_script(std::string_view sql);
 
-  /// Waits at most `timeout_ms` for a NOTIFY on a channel this session listens to.
-  std::optional<Notification> wait_for_notification(std::int64_t timeout_ms);
-
   /// False once the connection was lost; then only reconnect() helps.
   [[nodiscard]] bool alive() const;
   [[nodiscard]] bool in_transaction() const;
-  /// Closes and opens the session afresh: prepared statements, settings, LISTEN and role are gone.
+  /// Closes and opens the session afresh: prepared statements, settings and role are gone.
   void reconnect();
 
   /// `text` as a quoted identifier.

@@ -1,0 +1,75 @@
+// FileSpec: what a file of one tag looks like and how its columns become an entity's payload.
+//
+// Place:    core; agent (preflight) and worker (staging) read files by it, so both always agree.
+// Source:   config/agencies/<tenant>/<file_tag>.json; config/file-spec.schema.json describes it,
+//           and a test holds that schema and parser know the same keys.
+// Errors:   parse_file_spec() throws Error WB-3014 naming the place and what is allowed there.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/csv_reader.h"
+#include "core/encoding.h"
+#include "core/ids.h"
+
+namespace waybill {
+
+enum class ColumnType : std::uint8_t { kText, kInteger, kDecimal, kBoolean, kDate };
+[[nodiscard]] std::string_view to_string(ColumnType type);
+
+/// What happens to a column of the file that the spec does not list.
+enum class OtherColumns : std::uint8_t {
+  kRefuse,  ///< a finding WB-3010 (with a header) or WB-3005 (without)
+  kIgnore,  ///< left out
+  kKeep,    ///< goes into the payload as text under its own header name
+};
+
+/// One column of the file and the payload key it fills.
+struct ColumnSpec {
+  std::string name;  ///< header name; without a header a label, and the column's place counts
+  std::string to;    ///< payload key
+  ColumnType type = ColumnType::kText;
+  std::string date_format;  ///< kDate: %Y %m %d %H %M %S %%, other characters stand for themselves
+  bool required = false;    ///< null is a finding WB-3006; so is a missing column, WB-3003
+  bool trim = false;        ///< ASCII blanks around the content are removed first
+  std::vector<std::string> null_values;   ///< besides the empty field, exact
+  std::vector<std::string> true_values;   ///< kBoolean; ASCII case is ignored
+  std::vector<std::string> false_values;  ///< kBoolean
+};
+
+struct FileSpec {
+  FileTag file_tag;         ///< [a-z][a-z0-9_]{0,62}
+  std::string entity;       ///< one of entity_names()
+  std::string description;  ///< for people; may be empty
+  std::string file_name;    ///< pattern on the base name: * ? [abc] [a-z] [!abc]
+  Encoding encoding = Encoding::kUtf8;
+  CsvDialect dialect;
+  bool header = true;  ///< the first record holds the columns' names
+  std::vector<ColumnSpec> columns;
+  OtherColumns other_columns = OtherColumns::kRefuse;
+  std::vector<std::string> natural_key;  ///< payload keys whose values name the row; may be empty
+};
+
+/// The staging tables: component, variant, recipe, recipe_line, party, uom_conversion.
+[[nodiscard]] const std::vector<std::string>& entity_names();
+
+/// A checked spec. Throws Error WB-3014; the message names the place ("columns[2].type"), what is
+/// allowed, and for an unknown key the nearest known one.
+[[nodiscard]] FileSpec parse_file_spec(const nlohmann::json& spec);
+
+/// The same from JSON text; malformed JSON and a key given twice are WB-3014 too.
+[[nodiscard]] FileSpec parse_file_spec_text(std::string_view text);
+
+/// The spec as JSON with every key written out; parse_file_spec() of it gives the same spec.
+[[nodiscard]] nlohmann::json to_json(const FileSpec& spec);
+
+/// Does the partner's base name ("RECIPE_1.CSV") belong to the spec? ASCII case is ignored; `?`
+/// and a set stand for one character, not one byte.
+[[nodiscard]] bool matches_file_name(const FileSpec& spec, std::string_view base_name);
+
+}  // namespace waybill

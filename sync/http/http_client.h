@@ -58,10 +58,10 @@ struct HttpResponse {
 };
 
 struct HttpOptions {
-  std::string user_agent;
+  std::string user_agent{};
   const std::atomic<bool>* stop = nullptr;  ///< once true, send() ends within about 50 ms
-  std::string ca_file;                      ///< PEM bundle instead of the system's; "" = system's
-  std::string proxy;  ///< for https only; "" = as the environment says, "" there = none
+  std::string ca_file{};                    ///< PEM bundle instead of the system's; "" = system's
+  std::string proxy{};  ///< for https only; "" = as the environment says, "" there = none
 };
 
 class HttpClient {

@@ -1,0 +1,65 @@
+"""What the end-to-end tests share: where things lie, one central side per test class, waiting."""
+
+import os
+import pathlib
+import shutil
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from loop import Loop, LoopError, wait_until  # noqa: E402  (the path is set above)
+
+PROGRAMS = pathlib.Path(os.environ.get("WAYBILL_PROGRAMS", ROOT / "build/dev/bin"))
+REAL_DATA = pathlib.Path(os.environ["WAYBILL_REAL_DATA"]) if os.environ.get("WAYBILL_REAL_DATA") else None
+FINAL = {"archived", "refused", "duplicate"}
+PATIENCE_S = 90  # sanitizers on a busy machine; what is awaited usually takes a second or two
+
+__all__ = ["FINAL", "Loop", "LoopError", "LoopTest", "PATIENCE_S", "PROGRAMS", "REAL_DATA", "ROOT", "wait_until"]
+
+
+class LoopTest(unittest.TestCase):
+    """A test class with a central side of its own: database, stand-in and (by default) a worker."""
+
+    agencies = ("harbor-kitchen",)
+    with_worker = True
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="waybill-e2e-"))
+        cls.loop = Loop(cls.folder, PROGRAMS, os.environ.get("WAYBILL_TEST_POSTGRES"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.addClassCleanup(cls.loop.close)
+        cls.loop.start(cls.agencies, worker=cls.with_worker)
+
+    def agent(self, agency="harbor-kitchen", name=None, **settings):
+        return self.loop.agent(agency, name or self.id().rsplit(".", 1)[1].replace("_", "-"), **settings)
+
+    def wait(self, condition, what, timeout_s=PATIENCE_S):
+        """Waits for condition(), and tells every log's end when it does not come true."""
+        def and_all_alive():
+            for process in self.loop.processes:
+                if not process.running() and process.child.returncode not in (0, -9, -15):
+                    raise LoopError(f"{process.name} ended with {process.child.returncode}:\n{process.tail(40)}")
+            return condition()
+        try:
+            return wait_until(and_all_alive, timeout_s, what)
+        except LoopError as error:
+            tails = "".join(f"--- {p.name}\n{p.tail()}" for p in self.loop.processes)
+            self.fail(f"{error}\n{tails}")
+
+    def registered(self, agency, relative_path, states=FINAL):
+        """Waits until central's newest record of this path is in one of `states`, and returns it."""
+        def look():
+            rows = [row for row in self.loop.files(agency) if row["relative_path"] == relative_path]
+            return rows[-1] if rows and rows[-1]["state"] in states else None
+        return self.wait(look, f"{relative_path} at central in {sorted(states)}")
+
+    def local(self, agent, relative_path, state):
+        """Waits until the agent's own status shows this path in this state, and returns its entry."""
+        def look():
+            return next((file for file in agent.status()["files"]
+                         if file["relative_path"] == relative_path and file["state"] == state), None)
+        return self.wait(look, f"{relative_path} in the ledger as {state}")

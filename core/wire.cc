@@ -1,0 +1,272 @@
+#include "core/wire.h"
+
+#include "core/clock.h"
+#include "core/error.h"
+
+namespace waybill::wire {
+
+namespace {
+
+[[noreturn]] void malformed(std::string_view rpc, std::string_view cause) {
+  throw Error(error_code::kAnswerNotUnderstood, "read answer of", rpc, cause);
+}
+
+/// Reads one object of an answer. Every complaint names the call and the key, never the value.
+class Reader {
+ public:
+  Reader(std::string_view rpc, const Json& object) : rpc_(rpc), object_(object) {
+    if (!object.is_object()) malformed(rpc, "an object was expected");
+  }
+
+  [[nodiscard]] std::string text(const char* key) const {
+    const Json& value = need(key);
+    if (!value.is_string()) wrong(key, "text");
+    return value.get<std::string>();
+  }
+  [[nodiscard]] std::string text_or(const char* key, std::string fallback) const {
+    return is_absent(key) ? fallback : text(key);
+  }
+  [[nodiscard]] std::int64_t integer(const char* key) const {
+    const Json& value = need(key);
+    if (!value.is_number_integer()) wrong(key, "a whole number");
+    return value.get<std::int64_t>();
+  }
+  [[nodiscard]] std::int64_t integer_or(const char* key, std::int64_t fallback) const {
+    return is_absent(key) ? fallback : integer(key);
+  }
+  [[nodiscard]] bool boolean(const char* key) const {
+    const Json& value = need(key);
+    if (!value.is_boolean()) wrong(key, "true or false");
+    return value.get<bool>();
+  }
+  [[nodiscard]] std::int64_t time_ms(const char* key) const {
+    const std::int64_t parsed = parse_utc(text(key));
+    if (parsed < 0) wrong(key, "a time as in RFC 3339");
+    return parsed;
+  }
+  [[nodiscard]] const Json& array(const char* key) const {
+    const Json& value = need(key);
+    if (!value.is_array()) wrong(key, "an array");
+    return value;
+  }
+  [[nodiscard]] Json object_or_empty(const char* key) const {
+    if (is_absent(key)) return Json::object();
+    if (!object_.at(key).is_object()) wrong(key, "an object");
+    return object_.at(key);
+  }
+  [[nodiscard]] bool is_absent(const char* key) const {
+    const auto found = object_.find(key);
+    return found == object_.end() || found->is_null();
+  }
+  [[nodiscard]] Reader inner(const char* key) const { return {rpc_, need(key)}; }
+  [[nodiscard]] const Json& raw() const { return object_; }
+  [[nodiscard]] std::string_view rpc() const { return rpc_; }
+
+ private:
+  [[nodiscard]] const Json& need(const char* key) const {
+    if (is_absent(key)) malformed(rpc_, std::string("key \"") + key + "\" is missing");
+    return object_.at(key);
+  }
+  [[noreturn]] void wrong(const char* key, std::string_view wanted) const {
+    malformed(rpc_, std::string("key \"") + key + "\" is not " + std::string(wanted));
+  }
+
+  std::string_view rpc_;
+  const Json& object_;
+};
+
+FileProblem read_problem(const Reader& in) {
+  FileProblem out;
+  out.code = in.text("code");
+  out.message = in.text_or("message", "");
+  out.details = in.raw();
+  return out;
+}
+
+std::optional<FileProblem> read_problem_at(const Reader& in, const char* key) {
+  if (in.is_absent(key)) return std::nullopt;
+  return read_problem(in.inner(key));
+}
+
+std::optional<UploadTarget> read_target(const Reader& in) {
+  if (in.is_absent("upload")) return std::nullopt;
+  const Reader from = in.inner("upload");
+  UploadTarget out;
+  out.method = from.text("method");
+  out.bucket = from.text("bucket");
+  out.path = ObjectPath(from.text("path"));
+  out.url = from.text("url");
+  out.expires_at_ms = from.time_ms("expires_at");
+  if (!out.url.starts_with('/')) malformed(in.rpc(), "an upload's url is not relative");
+  return out;
+}
+
+Specs read_specs(const Reader& in) {
+  Specs out;
+  out.digest = in.text("digest");
+  for (const Json& item : in.array("specs")) {
+    const Reader from(in.rpc(), item);
+    Specs::Entry entry;
+    entry.file_tag = FileTag(from.text("file_tag"));
+    entry.version = static_cast<std::int32_t>(from.integer("version"));
+    entry.spec = from.inner("spec").raw();
+    out.specs.push_back(std::move(entry));
+  }
+  return out;
+}
+
+OpenOutcome read_outcome(const Reader& in) {
+  const std::string name = in.text("outcome");
+  if (name == "upload") return OpenOutcome::kUpload;
+  if (name == "duplicate") return OpenOutcome::kDuplicate;
+  if (name == "known") return OpenOutcome::kKnown;
+  if (name == "refused") return OpenOutcome::kRefused;
+  malformed(in.rpc(), "key \"outcome\" has a value we do not know");
+}
+
+Change read_change(const Reader& in) {
+  Change out;
+  out.seq = in.integer_or("seq", 0);
+  out.at_ms = in.is_absent("at") ? 0 : in.time_ms("at");
+  out.job_file_id = JobFileId(in.text("job_file_id"));
+  out.job_key = JobKey(in.text("job_key"));
+  out.relative_path = in.text("relative_path");
+  out.content_sha256 = in.text("content_sha256");
+  out.state = in.text("state");
+  out.entity = in.text_or("entity", "");
+  out.rows_staged = in.integer_or("rows_staged", -1);
+  out.error = read_problem_at(in, "error");
+  return out;
+}
+
+}  // namespace
+
+Json to_json(const EnrollRequest& request) {
+  return {{"code", request.code},
+          {"agent_name", request.agent_name},
+          {"secret_hash", request.secret_hash},
+          {"machine", request.machine}};
+}
+
+Json to_json(const OpenJobRequest& request) {
+  Json files = Json::array();
+  for (const OfferedFile& file : request.files) {
+    files.push_back({{"relative_path", file.relative_path},
+                     {"file_tag", file.file_tag.value},
+                     {"content_sha256", file.content_sha256},
+                     {"size_bytes", file.size_bytes},
+                     {"modified_at", format_utc(file.modified_at_ms)}});
+  }
+  return {{"job_key", request.job_key.value},
+          {"delivery", {{"date", request.delivery_date}, {"name", request.delivery_name}}},
+          {"files", std::move(files)}};
+}
+
+Json to_json(const SyncRequest& request) {
+  return {{"cursor", request.cursor},
+          {"health", request.health},
+          {"ledger_head", {{"seq", request.ledger_head.seq}, {"hash", request.ledger_head.hash}}},
+          {"specs_digest", request.specs_digest}};
+}
+
+Json renew_request(const std::vector<JobFileId>& files) {
+  Json ids = Json::array();
+  for (const JobFileId& file : files) ids.push_back(file.value);
+  return {{"job_file_ids", std::move(ids)}};
+}
+
+Json confirm_request(const std::vector<ConfirmedFile>& files) {
+  Json list = Json::array();
+  for (const ConfirmedFile& file : files) {
+    list.push_back({{"job_file_id", file.job_file_id.value}, {"size_bytes", file.size_bytes}});
+  }
+  return {{"files", std::move(list)}};
+}
+
+EnrollAnswer parse_enroll_answer(const Json& body) {
+  const Reader in("ingest_enroll", body);
+  const Reader tenant = in.inner("tenant");
+  EnrollAnswer out;
+  out.agent_id = AgentId(in.text("agent_id"));
+  out.tenant.tenant_id = TenantId(tenant.text("tenant_id"));
+  out.tenant.slug = tenant.text("slug");
+  out.tenant.display_name = tenant.text("display_name");
+  out.tenant.time_zone = tenant.text("time_zone");
+  out.server_time_ms = in.time_ms("server_time");
+  out.settings = in.object_or_empty("settings");
+  out.file_specs = read_specs(in.inner("file_specs"));
+  return out;
+}
+
+OpenJobAnswer parse_open_job_answer(const Json& body, std::size_t asked) {
+  const Reader in("ingest_open_job", body);
+  OpenJobAnswer out;
+  out.job_id = JobId(in.text("job_id"));
+  out.state = in.text("state");
+  for (const Json& item : in.array("files")) {
+    const Reader from(in.rpc(), item);
+    OpenedFile file;
+    file.index = static_cast<std::size_t>(from.integer("index"));
+    if (file.index != out.files.size()) malformed(in.rpc(), "files are not in the order asked");
+    file.outcome = read_outcome(from);
+    file.job_file_id = JobFileId(from.text("job_file_id"));
+    file.state = from.text("state");
+    file.upload = read_target(from);
+    file.duplicate_of = from.object_or_empty("duplicate_of");
+    file.error = read_problem_at(from, "error");
+    if (file.outcome == OpenOutcome::kUpload && !file.upload) {
+      malformed(in.rpc(), "outcome \"upload\" comes without an upload");
+    }
+    out.files.push_back(std::move(file));
+  }
+  if (out.files.size() != asked) malformed(in.rpc(), "it answers for other files than asked");
+  return out;
+}
+
+std::vector<FileAnswer> parse_file_answers(const Json& body, std::string_view rpc) {
+  const Reader in(rpc, body);
+  std::vector<FileAnswer> out;
+  for (const Json& item : in.array("files")) {
+    const Reader from(rpc, item);
+    FileAnswer file;
+    file.job_file_id = JobFileId(from.text("job_file_id"));
+    file.state = from.text("state");
+    file.upload = read_target(from);
+    file.problem = read_problem_at(from, "problem");
+    if (!file.problem) file.problem = read_problem_at(from, "error");
+    out.push_back(std::move(file));
+  }
+  return out;
+}
+
+CloseJobAnswer parse_close_job_answer(const Json& body) {
+  const Reader in("ingest_close_job", body);
+  return {JobId(in.text("job_id")), in.text("state")};
+}
+
+SyncAnswer parse_sync_answer(const Json& body) {
+  const Reader in("ingest_sync", body);
+  SyncAnswer out;
+  out.server_time_ms = in.time_ms("server_time");
+  out.cursor = in.integer("cursor");
+  out.more = in.boolean("more");
+  for (const Json& item : in.array("changes")) {
+    out.changes.push_back(read_change(Reader(in.rpc(), item)));
+  }
+  if (!in.is_absent("file_specs")) out.file_specs = read_specs(in.inner("file_specs"));
+  out.settings = in.object_or_empty("settings");
+  return out;
+}
+
+InventoryAnswer parse_inventory_answer(const Json& body) {
+  const Reader in("ingest_inventory", body);
+  InventoryAnswer out;
+  for (const Json& item : in.array("files")) {
+    out.files.push_back(read_change(Reader(in.rpc(), item)));
+  }
+  out.after = in.integer("after");
+  out.more = in.boolean("more");
+  return out;
+}
+
+}  // namespace waybill::wire

@@ -1,0 +1,171 @@
+// The JSON that agent and central speak: bodies and answers of the ingest_* functions.
+//
+// Place:    core; used by sync/ (HTTP) and by tests. schema/wire/ says the same to other readers.
+// Units:    *_ms are UTC milliseconds since 1970 here, RFC 3339 text on the wire; *_bytes octets.
+// Errors:   an answer that lacks what we need, or has it in another type, is Error WB-1206. Keys we
+//           do not know are ignored, so central may say more tomorrow.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/crypto.h"
+#include "core/ids.h"
+
+namespace waybill::wire {
+
+using Json = nlohmann::json;
+
+/// What central says about a file that it did not take. `details` is central's object as it came:
+/// row, column, line and the like; never a value of the file.
+struct FileProblem {
+  std::string code;     ///< "WB-3002"
+  std::string message;  ///< one sentence
+  Json details = Json::object();
+};
+
+/// Where to PUT a file's bytes. Holds a token: never log it, never store it.
+struct UploadTarget {
+  std::string method;
+  std::string bucket;
+  ObjectPath path;
+  std::string url;  ///< relative to the project's URL, with the token
+  std::int64_t expires_at_ms = 0;
+};
+
+struct Specs {
+  std::string digest;  ///< central's name for exactly this set
+  struct Entry {
+    FileTag file_tag;
+    std::int32_t version = 0;
+    Json spec;
+  };
+  std::vector<Entry> specs;
+};
+
+// ingest_enroll
+struct EnrollRequest {
+  std::string code;
+  std::string agent_name;
+  Sha256Hex secret_hash;
+  Json machine = Json::object();
+};
+struct Tenant {
+  TenantId tenant_id;
+  std::string slug;
+  std::string display_name;
+  std::string time_zone;  ///< IANA name
+};
+struct EnrollAnswer {
+  AgentId agent_id;
+  Tenant tenant;
+  std::int64_t server_time_ms = 0;
+  Json settings = Json::object();
+  Specs file_specs;
+};
+
+// ingest_open_job
+inline constexpr std::size_t kOpenFilesMax = 500;  ///< files in one call
+struct OfferedFile {
+  std::string relative_path;
+  FileTag file_tag;
+  Sha256Hex content_sha256;
+  std::int64_t size_bytes = 0;
+  std::int64_t modified_at_ms = 0;
+};
+struct OpenJobRequest {
+  JobKey job_key;
+  std::string delivery_date;  ///< "YYYY-MM-DD" in the agency's time zone
+  std::string delivery_name;
+  std::vector<OfferedFile> files;
+};
+enum class OpenOutcome : std::uint8_t { kUpload, kDuplicate, kKnown, kRefused };
+struct OpenedFile {
+  std::size_t index = 0;  ///< in the request
+  JobFileId job_file_id;
+  std::string state;  ///< central's name
+  OpenOutcome outcome = OpenOutcome::kUpload;
+  std::optional<UploadTarget> upload;  ///< always there for kUpload
+  Json duplicate_of;                   ///< {job_file_id, job_key, relative_path, state} or null
+  std::optional<FileProblem> error;
+};
+struct OpenJobAnswer {
+  JobId job_id;
+  std::string state;
+  std::vector<OpenedFile> files;  ///< as many as asked, in that order
+};
+
+// ingest_renew_uploads, ingest_confirm_uploads
+struct FileAnswer {
+  JobFileId job_file_id;
+  std::string state;
+  std::optional<UploadTarget> upload;
+  std::optional<FileProblem> problem;
+};
+struct ConfirmedFile {
+  JobFileId job_file_id;
+  std::int64_t size_bytes = 0;
+};
+
+// ingest_close_job
+struct CloseJobAnswer {
+  JobId job_id;
+  std::string state;
+};
+
+// ingest_sync, ingest_inventory
+struct LedgerHead {
+  std::int64_t seq = 0;
+  Sha256Hex hash;
+};
+struct SyncRequest {
+  std::int64_t cursor = 0;
+  Json health = Json::object();
+  LedgerHead ledger_head;
+  std::string specs_digest;
+};
+/// A file's state at central after one of its events.
+struct Change {
+  std::int64_t seq = 0;
+  std::int64_t at_ms = 0;
+  JobFileId job_file_id;
+  JobKey job_key;
+  std::string relative_path;
+  Sha256Hex content_sha256;
+  std::string state;
+  std::string entity;
+  std::int64_t rows_staged = -1;  ///< -1: not known (yet)
+  std::optional<FileProblem> error;
+};
+struct SyncAnswer {
+  std::int64_t server_time_ms = 0;
+  std::int64_t cursor = 0;
+  bool more = false;
+  std::vector<Change> changes;
+  std::optional<Specs> file_specs;  ///< nothing when the digest we sent is current
+  Json settings = Json::object();
+};
+struct InventoryAnswer {
+  std::vector<Change> files;
+  std::int64_t after = 0;
+  bool more = false;
+};
+
+[[nodiscard]] Json to_json(const EnrollRequest& request);
+[[nodiscard]] Json to_json(const OpenJobRequest& request);
+[[nodiscard]] Json to_json(const SyncRequest& request);
+[[nodiscard]] Json renew_request(const std::vector<JobFileId>& files);
+[[nodiscard]] Json confirm_request(const std::vector<ConfirmedFile>& files);
+
+[[nodiscard]] EnrollAnswer parse_enroll_answer(const Json& body);
+/// `asked` is the number of files in the request; an answer for more or fewer is malformed.
+[[nodiscard]] OpenJobAnswer parse_open_job_answer(const Json& body, std::size_t asked);
+[[nodiscard]] std::vector<FileAnswer> parse_file_answers(const Json& body, std::string_view rpc);
+[[nodiscard]] CloseJobAnswer parse_close_job_answer(const Json& body);
+[[nodiscard]] SyncAnswer parse_sync_answer(const Json& body);
+[[nodiscard]] InventoryAnswer parse_inventory_answer(const Json& body);
+
+}  // namespace waybill::wire

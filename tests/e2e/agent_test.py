@@ -28,7 +28,7 @@ class AgentTest(LoopTest):
         file = self.registered("harbor-kitchen", "recipes_20261120.csv", {"staged", "processed", "archived"})
         seconds = time.monotonic() - started
         print(f"dropped to staged: {seconds:.1f} s")
-        self.local(agent, "recipes_20261120.csv", "processed")
+        self.local(agent, "recipes_20261120.csv", {"processed", "archived"})
         text = agent.run("trace", "recipes_20261120.csv").stdout
         for part in (file["content_sha256"], file["job_key"], file["job_file_id"], "recipe", "32"):
             self.assertIn(part, text)
@@ -44,7 +44,7 @@ class AgentTest(LoopTest):
         self.assertEqual(second["state"], "duplicate")
         self.assertEqual(second["content_sha256"], first["content_sha256"])
         self.assertEqual(objects(self.loop), before)
-        self.local(agent, "parties_20261120_again.csv", "duplicate")
+        self.local(agent, "parties_20261120_again.csv", {"duplicate"})
 
     def test_the_same_path_with_new_content_is_a_new_version(self):
         agent = self.agent().start()
@@ -96,7 +96,7 @@ class AgentTest(LoopTest):
         self.assertEqual(after["job_file_id"], row["job_file_id"])
         self.assertEqual(after["rows_staged"], 40_000)
         self.assertEqual(len([r for r in self.loop.files() if r["relative_path"] == "components_big.csv"]), 1)
-        self.local(agent, "components_big.csv", "processed")
+        self.local(agent, "components_big.csv", {"processed", "archived"})
 
     def test_a_second_agent_on_the_same_state_folder_exits_with_a_clear_message(self):
         agent = self.agent().start()

@@ -46,7 +46,7 @@ class FixturesTest(LoopTest):
                 self.assertEqual(file["error_code"], entry["code"])
                 self.assertEqual(error.get("row") or 0, entry["row"])
                 self.assertEqual(error.get("column") or "", entry["column"])
-                shown = self.local(self.agent, name, "refused")
+                shown = self.local(self.agent, name, {"refused"})
                 self.assertEqual(shown["error"]["code"], entry["code"])
                 self.assertEqual(shown["error"].get("row") or 0, entry["row"])
                 self.assertEqual(shown["error"].get("column") or "", entry["column"])
@@ -57,7 +57,7 @@ class FixturesTest(LoopTest):
     def test_an_unknown_file_stays_and_is_visible_as_unknown(self):
         for name, entry in expected_files().items():
             if entry["outcome"] == "unknown":
-                self.assertEqual(self.local(self.agent, name, "unknown")["error"]["code"], entry["code"])
+                self.assertEqual(self.local(self.agent, name, {"unknown"})["error"]["code"], entry["code"])
                 self.assertTrue((self.agent.export / name).exists())
                 self.assertNotIn(name, [row["relative_path"] for row in self.loop.files()])
 

@@ -57,9 +57,9 @@ class LoopTest(unittest.TestCase):
             return rows[-1] if rows and rows[-1]["state"] in states else None
         return self.wait(look, f"{relative_path} at central in {sorted(states)}")
 
-    def local(self, agent, relative_path, state):
-        """Waits until the agent's own status shows this path in this state, and returns its entry."""
+    def local(self, agent, relative_path, states):
+        """Waits until the agent's own status shows this path in one of `states`, and returns its entry."""
         def look():
             return next((file for file in agent.status()["files"]
-                         if file["relative_path"] == relative_path and file["state"] == state), None)
-        return self.wait(look, f"{relative_path} in the ledger as {state}")
+                         if file["relative_path"] == relative_path and file["state"] in states), None)
+        return self.wait(look, f"{relative_path} in the ledger as one of {sorted(states)}")

@@ -1,0 +1,140 @@
+#include "central/worker/registry.h"
+
+#include "core/error.h"
+
+namespace waybill {
+
+namespace {
+
+constexpr std::string_view kNoteArrivals = "SELECT ingest.note_arrivals()";
+constexpr std::string_view kClaimNext = "SELECT ingest.claim_next($1::text, $2::int)";
+constexpr std::string_view kHeartbeat = "SELECT ingest.heartbeat($1::uuid, $2::bigint, $3::int)";
+constexpr std::string_view kFinishVerify =
+    "SELECT ingest.finish_verify($1::uuid, $2::bigint, $3::uuid, $4::text, $5::bigint)";
+constexpr std::string_view kFinishStage =
+    "SELECT ingest.finish_stage($1::uuid, $2::bigint, $3::uuid, $4::bigint, $5::text, $6::jsonb)";
+constexpr std::string_view kRefuseFile =
+    "SELECT ingest.refuse_file($1::uuid, $2::bigint, $3::uuid, $4::jsonb, $5::jsonb)";
+constexpr std::string_view kFinishMove =
+    "SELECT ingest.finish_move($1::uuid, $2::bigint, $3::uuid, $4::text)";
+constexpr std::string_view kFailStep =
+    "SELECT ingest.fail_step($1::uuid, $2::bigint, $3::uuid, $4::jsonb, $5::boolean)";
+
+/// Our SQL refuses with SQLSTATE PGRST and a JSON message, the form PostgREST turns into an answer.
+constexpr std::string_view kRefusalSqlstate = "PGRST";
+
+Error to_error(const pg::PgError& refusal) {
+  const nlohmann::json body = nlohmann::json::parse(refusal.message(), nullptr, false);
+  if (body.is_object()) {
+    const ErrorCode* code = find_error_code(body.value("code", ""));
+    if (code != nullptr) return {*code, "call registry", "", body.value("message", "")};
+  }
+  return {error_code::kDatabaseRefused, "call registry", "", "a refusal without a known code"};
+}
+
+Step parse_step(const std::string& name) {
+  if (name == "verify") return Step::kVerify;
+  if (name == "stage") return Step::kStage;
+  if (name == "rename") return Step::kRename;
+  if (name == "archive") return Step::kArchive;
+  throw Error(error_code::kInternal, "claim", "step", "the registry names an unknown step");
+}
+
+std::string text_or_empty(const nlohmann::json& from, const char* key) {
+  const auto found = from.find(key);
+  return found != from.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+Claim parse_claim(std::string_view text) {
+  try {
+    const nlohmann::json from = nlohmann::json::parse(text);
+    Claim claim;
+    claim.tenant_id = from.at("tenant_id").get<std::string>();
+    claim.tenant = from.at("tenant").get<std::string>();
+    claim.fence = from.at("fence").get<std::int64_t>();
+    claim.step = parse_step(from.at("step").get<std::string>());
+    claim.job_id = from.at("job_id").get<std::string>();
+    claim.job_file_id = from.at("job_file_id").get<std::string>();
+    claim.relative_path = from.at("relative_path").get<std::string>();
+    claim.bucket = from.at("bucket").get<std::string>();
+    claim.object_path = from.at("object_path").get<std::string>();
+    claim.target_path = text_or_empty(from, "target_path");
+    claim.content_sha256 = from.at("content_sha256").get<std::string>();
+    claim.size_bytes = from.at("size_bytes").get<std::int64_t>();
+    claim.entity = from.at("entity").get<std::string>();
+    claim.first_source_row = from.at("first_source_row").get<std::int64_t>();
+    claim.spec = from.value("spec", nlohmann::json());
+    claim.attempt = from.value("attempt", std::int64_t{0});
+    return claim;
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(error_code::kInternal, "claim", "step",
+                std::string("the registry's answer is not as agreed: ") + error.what());
+  }
+}
+
+pg::Params claim_params(const Claim& claim) {
+  return {claim.tenant_id, std::to_string(claim.fence), claim.job_file_id};
+}
+
+}  // namespace
+
+pg::Result Registry::call(std::string_view sql, const pg::Params& params) {
+  try {
+    return database_.exec_prepared(sql, params);
+  } catch (const pg::PgError& refusal) {
+    if (refusal.sqlstate() == kRefusalSqlstate) throw to_error(refusal);
+    throw;
+  }
+}
+
+void Registry::become_service_role() { database_.exec("SET ROLE service_role"); }
+
+std::int64_t Registry::note_arrivals() { return call(kNoteArrivals, {}).integer(0, 0); }
+
+std::optional<Claim> Registry::claim_next(const std::string& worker, std::int64_t lease_s) {
+  const pg::Result result = call(kClaimNext, {worker, std::to_string(lease_s)});
+  if (result.empty() || result.is_null(0, 0)) return std::nullopt;
+  return parse_claim(result.text(0, 0));
+}
+
+bool Registry::heartbeat(const std::string& tenant_id, std::int64_t fence, std::int64_t lease_s) {
+  return call(kHeartbeat, {tenant_id, std::to_string(fence), std::to_string(lease_s)})
+      .boolean(0, 0);
+}
+
+std::string Registry::finish_verify(const Claim& claim, const std::string& sha256,
+                                    std::int64_t size_bytes) {
+  pg::Params params = claim_params(claim);
+  params.insert(params.end(), {sha256, std::to_string(size_bytes)});
+  return call(kFinishVerify, params).string(0, 0);
+}
+
+std::string Registry::finish_stage(const Claim& claim, std::int64_t rows, const std::string& sha256,
+                                   const nlohmann::json& report) {
+  pg::Params params = claim_params(claim);
+  params.insert(params.end(), {std::to_string(rows), sha256, report.dump()});
+  return call(kFinishStage, params).string(0, 0);
+}
+
+std::string Registry::refuse_file(const Claim& claim, const nlohmann::json& error,
+                                  const nlohmann::json& report) {
+  pg::Params params = claim_params(claim);
+  params.emplace_back(error.dump());
+  params.emplace_back(report.is_null() ? std::nullopt : std::optional(report.dump()));
+  return call(kRefuseFile, params).string(0, 0);
+}
+
+std::string Registry::finish_move(const Claim& claim) {
+  pg::Params params = claim_params(claim);
+  params.emplace_back(claim.target_path);
+  return call(kFinishMove, params).string(0, 0);
+}
+
+std::string Registry::fail_step(const Claim& claim, const nlohmann::json& error,
+                                bool is_transient) {
+  pg::Params params = claim_params(claim);
+  params.insert(params.end(), {error.dump(), is_transient ? "true" : "false"});
+  return call(kFailStep, params).string(0, 0);
+}
+
+}  // namespace waybill

@@ -106,13 +106,13 @@ class CsvReader {
   void scan(std::string_view bytes);
   void on_mark(char mark, std::int64_t at);
   void on_mark_in_quotes(char mark, std::int64_t at);
+  void push_field(std::int64_t begin, std::int64_t end, bool quoted);
   void end_field(std::int64_t at);
   void end_quoted_field();
   void end_record(std::int64_t at);
   void begin_record(std::int64_t at);
   void count_line_end(char mark, std::int64_t at);
   void report(CsvProblemKind kind, std::int64_t at, std::int64_t line, std::size_t field_index);
-  void push_field(std::int64_t begin, std::int64_t end, bool quoted);
 
   CsvDialect dialect_;
   RecordSink on_record_;
@@ -120,22 +120,33 @@ class CsvReader {
   std::int64_t record_bytes_max_;
   bool stopped_ = false;
 
-  std::int64_t block_begin_;   ///< file offset of the block being scanned
-  std::string_view block_;     ///< that block
-  std::string carry_;          ///< the open record's bytes from earlier blocks
-  std::int64_t record_begin_;  ///< file offsets from here on
+  // What is being scanned. All positions are offsets in the file, so a cut changes none of them.
+  std::int64_t block_begin_;
+  std::string_view block_;
+  std::int64_t chunk_begin_ = 0;
+  std::uint64_t chunk_non_ascii_ = 0;
+  std::string carry_;  ///< the open record's bytes from earlier blocks
+
+  // Lines: line_ is that of the next byte; a line feed behind carriage_return_ ends none.
+  std::int64_t line_ = 1;
+  std::int64_t carriage_return_ = kNone;
+
+  // The open record.
+  std::int64_t record_begin_;
   std::int64_t record_number_ = 1;
   std::int64_t record_line_ = 1;
-  std::int64_t line_ = 1;                 ///< of the next byte
-  std::int64_t carriage_return_ = kNone;  ///< the last one: a line feed behind it is no line
+  bool record_is_ascii_ = true;
+  unsigned problems_reported_ = 0;  ///< one bit a kind
   std::vector<CsvField> fields_;
   std::size_t field_count_ = 0;
+
+  // The open field.
   std::int64_t field_begin_;
   bool in_quotes_ = false;
   bool field_has_quotes_ = false;
-  std::int64_t quote_line_ = 0;      ///< where the open quoted field began
+  bool field_is_pushed_ = false;     ///< its closing quote has been seen
+  std::int64_t quote_line_ = 0;      ///< where it was opened
   std::int64_t last_quote_ = kNone;  ///< in quotes: one that may be the closing one
-  bool record_is_ascii_ = true;
 };
 
 }  // namespace waybill

@@ -29,13 +29,13 @@ enum class OtherColumns : std::uint8_t {
   kKeep,    ///< goes into the payload as text under its own header name
 };
 
-/// One column of the file and the payload key it fills.
+/// One column of the file and the payload key it fills. Every listed column must be there.
 struct ColumnSpec {
   std::string name;  ///< header name; without a header a label, and the column's place counts
   std::string to;    ///< payload key
   ColumnType type = ColumnType::kText;
   std::string date_format;  ///< kDate: %Y %m %d %H %M %S %%, other characters stand for themselves
-  bool required = false;    ///< null is a finding WB-3006; so is a missing column, WB-3003
+  bool required = false;    ///< null is a finding WB-3006
   bool trim = false;        ///< ASCII blanks around the content are removed first
   std::vector<std::string> null_values;   ///< besides the empty field, exact
   std::vector<std::string> true_values;   ///< kBoolean; ASCII case is ignored

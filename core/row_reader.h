@@ -96,7 +96,7 @@ class RowReader {
 
 /// The validation report of a file, an artifact of its job: {file_tag, entity, outcome:
 /// "accepted"|"refused", rows, bytes, complete, findings_count, findings:[...], columns:[{name, to,
-/// column_number, type, required, filled, null}]}. Never a value of the file.
+/// column_number, filled, null}]}. Never a value of the file.
 [[nodiscard]] nlohmann::json validation_report(const FileSpec& spec, const RowReader& reader);
 
 }  // namespace waybill

@@ -1,0 +1,115 @@
+#include "core/column_map.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/ascii.h"
+#include "core/error_code.h"
+
+namespace waybill {
+
+MappedColumn::MappedColumn(const ColumnSpec& spec, std::size_t index, std::string_view json_key)
+    : value(spec), field_index(index) {
+  std::string text(2 + kJsonGrowthMax * json_key.size(), '\0');
+  text.resize(static_cast<std::size_t>(write_json_string(text.data(), json_key) - text.data()));
+  key_text = "," + text + ":";
+}
+
+ColumnMap ColumnMap::from_places(const FileSpec& spec) {
+  ColumnMap map;
+  for (const ColumnSpec& column : spec.columns) {
+    map.names_.push_back(column.name);
+    map.add(column, map.columns_.size());
+  }
+  map.mark_natural_key(spec);
+  return map;
+}
+
+ColumnMap ColumnMap::from_header(const FileSpec& spec, std::vector<std::string> names,
+                                 std::vector<HeaderProblem>& problems) {
+  ColumnMap map;
+  map.names_ = std::move(names);
+  for (std::string& name : map.names_) name = std::string(trim_ascii_blanks(name));
+  std::vector<bool> is_mapped(map.names_.size(), false);
+  map.add_listed(spec, is_mapped, problems);
+  if (std::find(is_mapped.begin(), is_mapped.end(), true) == is_mapped.end()) {
+    // Not one name is known: most likely the first record is data. Its fields are values, so none
+    // of them may be named.
+    problems.clear();
+    problems.push_back({&error_code::kHeaderMissing,
+                        "the first record holds none of the column names of the file spec", "",
+                        CsvProblem::kNoField});
+    return map;
+  }
+  map.add_others(spec, is_mapped, problems);
+  map.mark_natural_key(spec);
+  return map;
+}
+
+std::string_view ColumnMap::field_name(std::size_t field_index) const {
+  return field_index < names_.size() ? std::string_view(names_[field_index]) : std::string_view();
+}
+
+void ColumnMap::add(const ColumnSpec& spec, std::size_t field_index) {
+  columns_.emplace_back(spec, field_index, spec.to);
+}
+
+void ColumnMap::add_listed(const FileSpec& spec, std::vector<bool>& is_mapped,
+                           std::vector<HeaderProblem>& problems) {
+  for (const ColumnSpec& column : spec.columns) {
+    const std::string_view wanted = trim_ascii_blanks(column.name);
+    const auto first = std::find(names_.begin(), names_.end(), wanted);
+    if (first == names_.end()) {
+      problems.push_back({&error_code::kColumnMissing, "the header lacks this column", column.name,
+                          CsvProblem::kNoField});
+      continue;
+    }
+    add(column, static_cast<std::size_t>(first - names_.begin()));
+    for (auto at = first; at != names_.end(); at = std::find(at + 1, names_.end(), wanted)) {
+      const auto index = static_cast<std::size_t>(at - names_.begin());
+      is_mapped[index] = true;
+      if (at == first) continue;
+      problems.push_back({&error_code::kHeaderDuplicate,
+                          "the header names this column more than once", column.name, index});
+    }
+  }
+}
+
+void ColumnMap::add_others(const FileSpec& spec, const std::vector<bool>& is_mapped,
+                           std::vector<HeaderProblem>& problems) {
+  if (spec.other_columns == OtherColumns::kIgnore) return;
+  for (std::size_t index = 0; index < names_.size(); ++index) {
+    const std::string& name = names_[index];
+    if (is_mapped[index]) continue;
+    if (spec.other_columns == OtherColumns::kRefuse || name.empty()) {
+      problems.push_back({&error_code::kColumnUnexpected,
+                          name.empty() ? "the header has a column without a name"
+                                       : "the file spec does not list this column",
+                          name, index});
+      continue;
+    }
+    const bool is_taken =
+        std::any_of(columns_.begin(), columns_.end(),
+                    [&](const MappedColumn& column) { return column.value.spec().to == name; });
+    if (is_taken) {
+      problems.push_back({&error_code::kHeaderDuplicate,
+                          "a column kept under its own name fills a payload key twice", name,
+                          index});
+      continue;
+    }
+    ColumnSpec kept;
+    kept.name = name;
+    kept.to = name;
+    add(kept, index);
+  }
+}
+
+void ColumnMap::mark_natural_key(const FileSpec& spec) {
+  for (MappedColumn& column : columns_) {
+    const auto part =
+        std::find(spec.natural_key.begin(), spec.natural_key.end(), column.value.spec().to);
+    if (part != spec.natural_key.end()) column.key_part = part - spec.natural_key.begin();
+  }
+}
+
+}  // namespace waybill

@@ -1,0 +1,66 @@
+// ColumnMap: which field of a record fills which payload key.
+//
+// Place:    core; RowReader above. Made once a file: from the header, or from the spec alone.
+// Rule:     header names are compared exactly, after trimming ASCII blanks.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/column_value.h"
+#include "core/file_spec.h"
+
+namespace waybill {
+
+struct ErrorCode;
+
+/// A column of the file that goes into the payload, with the tally of what it held.
+struct MappedColumn {
+  MappedColumn(const ColumnSpec& spec, std::size_t index, std::string_view json_key);
+
+  ColumnValue value;
+  std::size_t field_index;       ///< 0-based place in the record
+  std::string key_text;          ///< `,"key":`; the first column's comma is skipped when written
+  std::ptrdiff_t key_part = -1;  ///< place in the natural key, or -1
+  std::int64_t filled = 0;
+  std::int64_t null = 0;
+};
+
+/// What is wrong with a header. `field_index` is kNoField when it is about an absent column.
+struct HeaderProblem {
+  const ErrorCode* code = nullptr;
+  std::string message;
+  std::string column;
+  std::size_t field_index = CsvProblem::kNoField;
+};
+
+class ColumnMap {
+ public:
+  /// Maps by header names (UTF-8, one a field, as the file has them). Problems leave the map unfit.
+  static ColumnMap from_header(const FileSpec& spec, std::vector<std::string> names,
+                               std::vector<HeaderProblem>& problems);
+  /// Maps by place, in the order of the spec's columns.
+  static ColumnMap from_places(const FileSpec& spec);
+
+  [[nodiscard]] std::vector<MappedColumn>& columns() { return columns_; }
+  [[nodiscard]] const std::vector<MappedColumn>& columns() const { return columns_; }
+  /// The name of a field for people, "" when it has none.
+  [[nodiscard]] std::string_view field_name(std::size_t field_index) const;
+  /// Fields the header has or, without a header, columns the spec has.
+  [[nodiscard]] std::size_t field_count() const { return names_.size(); }
+
+ private:
+  void add(const ColumnSpec& spec, std::size_t field_index);
+  void add_listed(const FileSpec& spec, std::vector<bool>& is_mapped,
+                  std::vector<HeaderProblem>& problems);
+  void add_others(const FileSpec& spec, const std::vector<bool>& is_mapped,
+                  std::vector<HeaderProblem>& problems);
+  void mark_natural_key(const FileSpec& spec);
+
+  std::vector<std::string> names_;
+  std::vector<MappedColumn> columns_;
+};
+
+}  // namespace waybill

@@ -1,0 +1,106 @@
+-- 0005 Staging: one table per entity, the guard, provenance and lineage.
+-- Why:    an agency may ask for the source of any figure; the answer must be one query.
+-- Needs:  0004.   Locks: none; all is new.
+-- Rule:   released migrations are never edited; add the next number.
+
+-- Rows reach staging through one COPY per file. The guard looks at the statement's rows together:
+-- every (tenant, job, file) among them must be a registered file of this entity, of that tenant and
+-- job, that is verified and not staged yet. docs/decisions/0003 has the figures.
+CREATE FUNCTION staging.guard_rows() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF EXISTS (
+    SELECT FROM (SELECT DISTINCT a.tenant_id, a.job_id, a.job_file_id FROM added AS a) AS r
+      LEFT JOIN ingest.job_file AS f
+        ON f.job_file_id = r.job_file_id AND f.tenant_id = r.tenant_id AND f.job_id = r.job_id
+       AND f.entity = TG_TABLE_NAME AND f.state = 'verified'
+     WHERE f.job_file_id IS NULL
+  ) THEN
+    PERFORM ingest.refuse('WB-2004', 403,
+      format('rows for staging.%s name a file that is not a verified %s file of their tenant and job',
+             TG_TABLE_NAME, TG_TABLE_NAME),
+      'The rows were not taken; report it if unexpected.');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION staging.guard_rows() IS
+  'Trigger: refuses (WB-2004) rows whose file is not a verified file of their tenant, job and entity.';
+
+DO $$
+DECLARE
+  e record;
+BEGIN
+  FOR e IN SELECT entity, description FROM ingest.entity ORDER BY entity LOOP
+    EXECUTE format($sql$
+      CREATE TABLE staging.%1$I (
+        tenant_id   uuid   NOT NULL,
+        job_id      uuid   NOT NULL,
+        job_file_id uuid   NOT NULL,
+        source_row  bigint NOT NULL,
+        natural_key text   COLLATE "C",
+        payload     jsonb  NOT NULL,
+        CONSTRAINT %2$I PRIMARY KEY (job_file_id, source_row),
+        CONSTRAINT source_rows_start_at_one CHECK (source_row >= 1),
+        CONSTRAINT a_natural_key_is_at_most_1000_bytes CHECK (octet_length(natural_key) <= 1000),
+        CONSTRAINT a_payload_is_an_object CHECK (jsonb_typeof(payload) = 'object')
+      );
+      CREATE INDEX %3$I ON staging.%1$I (tenant_id, natural_key);
+      COMMENT ON TABLE  staging.%1$I IS %4$L;
+      COMMENT ON COLUMN staging.%1$I.tenant_id IS 'The agency; row-isolation key.';
+      COMMENT ON COLUMN staging.%1$I.job_id IS 'The delivery it came with.';
+      COMMENT ON COLUMN staging.%1$I.job_file_id IS 'The file, or part of one, that it was read from.';
+      COMMENT ON COLUMN staging.%1$I.source_row IS 'Record number in the partner''s original file, from 1, header not counted.';
+      COMMENT ON COLUMN staging.%1$I.natural_key IS 'The partner''s own key: its fields joined by U+001F; null when the spec names none.';
+      COMMENT ON COLUMN staging.%1$I.payload IS 'The row as the file spec maps it.';
+      CREATE TRIGGER a_row_belongs_to_a_verified_file_of_its_tenant AFTER INSERT ON staging.%1$I
+        REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION staging.guard_rows();
+      CREATE TRIGGER a_staged_row_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON staging.%1$I
+        FOR EACH STATEMENT EXECUTE FUNCTION ingest.forbid_change();
+      ALTER TABLE staging.%1$I ENABLE ROW LEVEL SECURITY;
+    $sql$, e.entity, 'a_' || e.entity || '_row_is_staged_once', e.entity || '_by_natural_key',
+           'Staged rows of the entity ' || e.entity || ': ' || e.description || ' Append-only.');
+  END LOOP;
+END
+$$;
+
+CREATE VIEW staging.provenance WITH (security_invoker = true) AS
+  SELECT f.job_file_id, f.tenant_id, t.slug AS tenant, f.job_id, j.job_key, f.delivery_date, j.delivery_name,
+         f.agent_id, a.agent_name, f.file_tag, f.entity, f.file_spec_version, f.relative_path,
+         f.content_sha256, f.original_sha256, f.size_bytes, f.part_number, f.part_count, f.first_source_row,
+         f.bucket, f.object_path, f.state, f.error_code, f.rows_staged, f.staged_by,
+         f.opened_at, f.received_at, f.verified_at, f.staged_at, f.processed_at, f.archived_at
+    FROM ingest.job_file AS f
+    JOIN ingest.job AS j ON j.job_id = f.job_id
+    JOIN ingest.tenant AS t ON t.tenant_id = f.tenant_id
+    JOIN ingest.agent AS a ON a.agent_id = f.agent_id;
+COMMENT ON VIEW staging.provenance IS 'Every file with the names that people know: join staged rows to it by job_file_id.';
+
+CREATE VIEW staging.any_row WITH (security_invoker = true) AS
+            SELECT 'component'::text AS entity, r.* FROM staging.component AS r
+  UNION ALL SELECT 'variant', r.* FROM staging.variant AS r
+  UNION ALL SELECT 'recipe', r.* FROM staging.recipe AS r
+  UNION ALL SELECT 'recipe_line', r.* FROM staging.recipe_line AS r
+  UNION ALL SELECT 'party', r.* FROM staging.party AS r
+  UNION ALL SELECT 'uom_conversion', r.* FROM staging.uom_conversion AS r;
+COMMENT ON VIEW staging.any_row IS 'The rows of all staging tables, each with the name of its entity.';
+
+-- Runs with the caller's own rights: row security decides what a person finds.
+CREATE FUNCTION staging.lineage(p_job_file_id uuid, p_source_row bigint)
+RETURNS TABLE (
+  entity text, natural_key text, payload jsonb, tenant text, job_id uuid, job_key text, delivery_date date,
+  job_file_id uuid, relative_path text, source_row bigint, content_sha256 text, original_sha256 text,
+  part_number integer, part_count integer, bucket text, object_path text, state text, agent text,
+  file_tag text, file_spec_version integer, received_at timestamptz, verified_at timestamptz,
+  staged_at timestamptz, worker text
+)
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT r.entity, r.natural_key, r.payload, p.tenant, p.job_id, p.job_key, p.delivery_date,
+         p.job_file_id, p.relative_path, r.source_row, p.content_sha256, p.original_sha256,
+         p.part_number, p.part_count, p.bucket, p.object_path, p.state, p.agent_name,
+         p.file_tag, p.file_spec_version, p.received_at, p.verified_at, p.staged_at, p.staged_by
+    FROM staging.any_row AS r
+    JOIN staging.provenance AS p ON p.job_file_id = r.job_file_id
+   WHERE r.job_file_id = p_job_file_id AND r.source_row = p_source_row
+$$;
+COMMENT ON FUNCTION staging.lineage(uuid, bigint) IS 'The whole story of one staged row: from payload to agency, job, file, SHA-256 and source row.';

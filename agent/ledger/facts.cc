@@ -1,0 +1,42 @@
+#include "agent/ledger/facts.h"
+
+#include <charconv>
+
+#include "agent/ledger/database.h"
+#include "agent/ledger/ledger.h"
+
+namespace waybill {
+
+namespace sql {
+constexpr const char* kFindMeta = "SELECT value FROM meta WHERE name = :name";
+}
+
+std::string read_meta(LedgerDatabase& database, const char* name) {
+  return database.guarded("read", name, [&]() -> std::string {
+    Prepared find = database.prepared(sql::kFindMeta);
+    find->bind(":name", name);
+    auto* row = find.next();
+    return row == nullptr ? "" : row->getColumn(0).getString();
+  });
+}
+
+std::optional<Identity> read_identity(LedgerDatabase& database) {
+  Identity out;
+  out.agent_id = AgentId(read_meta(database, meta::kAgentId));
+  if (out.agent_id.empty()) return std::nullopt;
+  out.tenant_id = TenantId(read_meta(database, meta::kTenantId));
+  out.tenant_slug = read_meta(database, meta::kTenantSlug);
+  out.tenant_name = read_meta(database, meta::kTenantName);
+  out.time_zone = read_meta(database, meta::kTimeZone);
+  out.agent_name = read_meta(database, meta::kAgentName);
+  out.project_url = read_meta(database, meta::kProjectUrl);
+  return out;
+}
+
+std::int64_t to_number(const std::string& text) {
+  std::int64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+}  // namespace waybill

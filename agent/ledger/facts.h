@@ -1,0 +1,21 @@
+// Single facts of the ledger, read the same way by the agent and by those who look on.
+//
+// Place:    agent/ledger, internal.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "agent/ledger/identity.h"
+
+namespace waybill {
+
+class LedgerDatabase;
+
+[[nodiscard]] std::string read_meta(LedgerDatabase& database, const char* name);
+[[nodiscard]] std::optional<Identity> read_identity(LedgerDatabase& database);
+/// 0 when the text is no number.
+[[nodiscard]] std::int64_t to_number(const std::string& text);
+
+}  // namespace waybill

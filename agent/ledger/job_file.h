@@ -1,0 +1,93 @@
+// JobFile, Job, Move: what the ledger tells of a file version and a delivery, and how they change.
+//
+// Place:    agent/ledger; values only, no SQL.
+// Source:   rows of the ledger's tables job_file and job; field names are column names.
+// Units:    *_ms are UTC milliseconds since 1970; *_bytes are octets.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "core/crypto.h"
+#include "core/file_state.h"
+#include "core/ids.h"
+#include "core/wire.h"
+
+namespace waybill {
+
+/// No retry is ever put off for longer. A due time farther away than this comes from a wall clock
+/// that was stepped back, and counts as due.
+inline constexpr std::int64_t kRetryPauseMaxMs = 15 * 60 * 1000;
+
+/// One literal file the agency exported, as these bytes, and how far it has travelled.
+struct JobFile {
+  FileId file_number;
+  std::string relative_path;
+  Sha256Hex content_sha256;
+  std::int32_t export_number = 1;
+  FileTag file_tag;
+  std::int64_t size_bytes = 0;
+  std::int64_t mtime_ns = 0;
+  FileState state = FileState::kReady;
+  std::int64_t job_number = 0;  ///< 0: not in a delivery yet
+  JobKey job_key;
+  JobFileId job_file_id;  ///< central's; empty until registered
+  std::string entity;
+  std::int64_t rows_staged = -1;
+  nlohmann::json duplicate_of;                 ///< null, or the first copy as central named it
+  std::optional<wire::FileProblem> problem{};  ///< why it is refused, or why it waits
+  std::int32_t attempt_count = 0;
+  std::int64_t next_attempt_at_ms = 0;
+  std::int64_t central_seq = 0;
+  std::int64_t discovered_at_ms = 0;
+  std::int64_t updated_at_ms = 0;
+};
+
+struct Job {
+  std::int64_t job_number = 0;
+  JobKey job_key;
+  std::string delivery_date;  ///< "YYYY-MM-DD" at the agency
+  std::string delivery_name;
+  JobId central_job_id;  ///< empty until central has answered
+  bool is_open = true;
+  std::int64_t made_at_ms = 0;
+  std::int64_t last_activity_at_ms = 0;
+};
+
+/// One move of one file, and what it brings along. `problem` replaces the one before, also when
+/// there is none; what else is nothing stays as it was.
+struct Move {
+  FileId file;
+  FileState from = FileState::kReady;
+  FileEvent event = FileEvent::kRegistered;
+  std::optional<wire::FileProblem> problem{};
+  std::optional<JobFileId> job_file_id{};
+  std::optional<nlohmann::json> duplicate_of{};
+  std::optional<std::int64_t> next_attempt_at_ms{};
+  std::optional<std::string> entity{};
+  std::optional<std::int64_t> rows_staged{};
+  std::optional<std::int64_t> central_seq{};
+};
+
+/// A file the hasher has read from first to last byte, unchanged meanwhile.
+struct HashedFile {
+  std::string relative_path;
+  FileTag file_tag;
+  Sha256Hex content_sha256;
+  std::int64_t size_bytes = 0;  ///< as counted
+  std::int64_t mtime_ns = 0;
+  std::string file_id;
+};
+
+/// What a hash meant to the ledger.
+enum class Discovery : std::uint8_t {
+  kNew,            ///< a version never seen: it will be sent
+  kSame,           ///< the version we are busy with already
+  kRediscovered,   ///< given up before because its bytes were gone; they are back
+  kExportedAgain,  ///< delivered before, written again: central will be told of a duplicate
+  kStaysRefused,   ///< refused before, and the bytes are the same
+};
+
+}  // namespace waybill

@@ -1,0 +1,171 @@
+#include "agent/ledger/ledger.h"
+
+#include "agent/ledger/database.h"
+#include "agent/ledger/event_draft.h"
+#include "agent/ledger/facts.h"
+#include "core/error.h"
+
+namespace waybill {
+
+namespace sql {
+
+constexpr const char* kPutMeta = R"sql(
+  INSERT INTO meta (name, value) VALUES (:name, :value)
+  ON CONFLICT (name) DO UPDATE SET value = excluded.value
+)sql";
+
+constexpr const char* kFindHead = "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1";
+
+constexpr const char* kAddEvent = R"sql(
+  INSERT INTO event (seq, at_ms, kind, relative_path, content_sha256, file_number, from_state,
+                     to_state, detail, prev_hash, hash)
+  VALUES (:seq, :at_ms, :kind, :relative_path, :content_sha256, :file_number, :from_state,
+          :to_state, :detail, :prev_hash, :hash)
+)sql";
+
+constexpr const char* kListSpecs =
+    "SELECT file_tag, version, spec FROM file_spec ORDER BY file_tag";
+constexpr const char* kDropSpecs = "DELETE FROM file_spec";
+constexpr const char* kAddSpec =
+    "INSERT INTO file_spec (file_tag, version, spec) VALUES (:file_tag, :version, :spec)";
+
+}  // namespace sql
+
+namespace {
+
+constexpr int kLockTries = 10;  // `waybill status` holds the lock for a moment to see who runs
+
+std::unique_ptr<FileLock> take_lock(FileSystem& files, const std::filesystem::path& folder) {
+  for (int i = 0; i < kLockTries; ++i) {
+    if (auto lock = files.try_lock(folder / kLedgerLockName)) return lock;
+  }
+  throw Error(error_code::kLedgerBusy, "open ledger", folder.string(),
+              "another instance of Waybill is using it");
+}
+
+}  // namespace
+
+Ledger::Ledger(FileSystem& files, const Clock& clock, const std::filesystem::path& state_folder)
+    : clock_(clock) {
+  files.make_folders(state_folder);
+  lock_ = take_lock(files, state_folder);
+  database_ = LedgerDatabase::open_for_writing(state_folder / kLedgerFileName);
+}
+
+Ledger::~Ledger() = default;
+
+std::string Ledger::meta(const char* name) { return read_meta(*database_, name); }
+
+std::int64_t Ledger::meta_number(const char* name) { return to_number(meta(name)); }
+
+std::optional<Identity> Ledger::identity() { return read_identity(*database_); }
+
+void Ledger::put_meta(const char* name, const std::string& value) {
+  Prepared put = database_->prepared(sql::kPutMeta);
+  put->bind(":name", name);
+  put->bind(":value", value);
+  put->exec();
+}
+
+void Ledger::set_meta(const std::vector<std::pair<const char*, std::string>>& facts) {
+  database_->transact("record", "facts", [&] {
+    for (const auto& [name, value] : facts) put_meta(name, value);
+  });
+}
+
+void Ledger::enroll(const Identity& identity, const wire::Specs& specs,
+                    const nlohmann::json& settings) {
+  database_->transact("record enrolment of", identity.agent_id.value, [&] {
+    put_meta(meta::kAgentId, identity.agent_id.value);
+    put_meta(meta::kTenantId, identity.tenant_id.value);
+    put_meta(meta::kTenantSlug, identity.tenant_slug);
+    put_meta(meta::kTenantName, identity.tenant_name);
+    put_meta(meta::kTimeZone, identity.time_zone);
+    put_meta(meta::kAgentName, identity.agent_name);
+    put_meta(meta::kProjectUrl, identity.project_url);
+    put_meta(meta::kSettings, settings.dump());
+    store_specs(specs);
+    append_event({.kind = "enrolled",
+                  .detail = {{"agent_id", identity.agent_id.value},
+                             {"agency", identity.tenant_slug},
+                             {"agent_name", identity.agent_name}}});
+  });
+}
+
+std::vector<wire::Specs::Entry> Ledger::specs() {
+  return database_->guarded("read", "file specs", [&] {
+    std::vector<wire::Specs::Entry> out;
+    Prepared list = database_->prepared(sql::kListSpecs);
+    while (auto* row = list.next()) {
+      out.push_back({FileTag(row->getColumn(0).getString()), row->getColumn(1).getInt(),
+                     nlohmann::json::parse(row->getColumn(2).getString())});
+    }
+    return out;
+  });
+}
+
+void Ledger::store_specs(const wire::Specs& specs) {
+  database_->prepared(sql::kDropSpecs)->exec();
+  for (const wire::Specs::Entry& entry : specs.specs) {
+    Prepared add = database_->prepared(sql::kAddSpec);
+    add->bind(":file_tag", entry.file_tag.value);
+    add->bind(":version", entry.version);
+    add->bind(":spec", entry.spec.dump());
+    add->exec();
+  }
+  put_meta(meta::kSpecsDigest, specs.digest);
+  append_event({.kind = "specs_received",
+                .detail = {{"digest", specs.digest}, {"count", specs.specs.size()}}});
+}
+
+void Ledger::apply_sync(const SyncResult& result) {
+  database_->transact("record", "sync", [&] {
+    for (const Move& move : result.moves) move_one(move);
+    if (result.specs) store_specs(*result.specs);
+    put_meta(meta::kSyncCursor, std::to_string(result.cursor));
+    put_meta(meta::kSettings, result.settings.dump());
+    put_meta(meta::kLastContactAtMs, std::to_string(clock_.now_ms()));
+    put_meta(meta::kContactProblem, "");
+  });
+}
+
+wire::LedgerHead Ledger::head() {
+  return database_->guarded("read", "ledger head", [&]() -> wire::LedgerHead {
+    Prepared find = database_->prepared(sql::kFindHead);
+    auto* row = find.next();
+    if (row == nullptr) return {0, std::string(kChainStart)};
+    return {row->getColumn(0).getInt64(), row->getColumn(1).getString()};
+  });
+}
+
+void Ledger::append_event(const EventDraft& draft) {
+  const wire::LedgerHead last = head();
+  LedgerEvent event;
+  event.seq = last.seq + 1;
+  event.at_ms = clock_.now_ms();
+  event.kind = draft.kind;
+  event.relative_path = draft.relative_path;
+  event.content_sha256 = draft.content_sha256;
+  event.file_number = draft.file_number;
+  event.from_state = draft.from_state;
+  event.to_state = draft.to_state;
+  event.detail = draft.detail.dump();
+  event.prev_hash = last.hash;
+  event.hash = chain_hash(event);
+
+  Prepared add = database_->prepared(sql::kAddEvent);
+  add->bind(":seq", event.seq);
+  add->bind(":at_ms", event.at_ms);
+  add->bind(":kind", event.kind);
+  add->bind(":relative_path", event.relative_path);
+  add->bind(":content_sha256", event.content_sha256);
+  if (event.file_number) add->bind(":file_number", event.file_number->value);
+  add->bind(":from_state", event.from_state);
+  add->bind(":to_state", event.to_state);
+  add->bind(":detail", event.detail);
+  add->bind(":prev_hash", event.prev_hash);
+  add->bind(":hash", event.hash);
+  add->exec();
+}
+
+}  // namespace waybill

@@ -1,0 +1,151 @@
+// Ledger: the agent's record of every file it has seen, in one SQLite database.
+//
+// Place:    the engine above, SQLite below. All ledger SQL is in this folder, nowhere else.
+// Owner:    the engine. One Ledger, one connection, one thread; a second process is WB-1101.
+// Source:   schema/ledger/*.sql; field names are column names.
+// Units:    *_ms are UTC milliseconds since 1970; *_bytes are octets.
+// Durable:  a method that has returned has committed (WAL, synchronous = FULL).
+// Errors:   every method throws Error after rolling back; SQLite::Exception never leaves.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/ledger/event_chain.h"
+#include "agent/ledger/identity.h"
+#include "agent/ledger/job_file.h"
+#include "agent/ledger/path_record.h"
+#include "core/clock.h"
+#include "core/file_system.h"
+#include "core/wire.h"
+
+namespace waybill {
+
+class LedgerDatabase;
+
+/// Names in the table meta.
+namespace meta {
+inline constexpr const char* kAgentId = "agent_id";
+inline constexpr const char* kTenantId = "tenant_id";
+inline constexpr const char* kTenantSlug = "tenant_slug";
+inline constexpr const char* kTenantName = "tenant_name";
+inline constexpr const char* kTimeZone = "time_zone";
+inline constexpr const char* kAgentName = "agent_name";
+inline constexpr const char* kProjectUrl = "project_url";
+inline constexpr const char* kSyncCursor = "sync_cursor";
+inline constexpr const char* kSpecsDigest = "specs_digest";
+inline constexpr const char* kSettings = "settings";  ///< central's, JSON, last good
+inline constexpr const char* kLastContactAtMs = "last_contact_at_ms";
+inline constexpr const char* kLastScanAtMs = "last_scan_at_ms";
+inline constexpr const char* kLastScanFiles = "last_scan_files";
+inline constexpr const char* kContactProblem = "contact_problem";  ///< JSON {code, message} or ''
+inline constexpr const char* kFolderProblem = "folder_problem";    ///< JSON {code, message} or ''
+inline constexpr const char* kWatchProblem = "watch_problem";      ///< JSON {code, message} or ''
+}  // namespace meta
+
+/// What one sync brought, to be stored as one.
+struct SyncResult {
+  std::vector<Move> moves;
+  std::int64_t cursor = 0;
+  std::optional<wire::Specs> specs;
+  nlohmann::json settings = nlohmann::json::object();
+};
+
+class Ledger {
+ public:
+  /// Opens or makes `state_folder`/ledger.sqlite3 and takes `state_folder`/ledger.lock.
+  /// Throws WB-1101 (another instance), WB-1102 (damaged or foreign), WB-1103 (newer).
+  Ledger(FileSystem& files, const Clock& clock, const std::filesystem::path& state_folder);
+  ~Ledger();
+
+  // ---- single facts
+  [[nodiscard]] std::string meta(const char* name);  ///< "" when never set
+  [[nodiscard]] std::int64_t meta_number(const char* name);
+  void set_meta(const std::vector<std::pair<const char*, std::string>>& facts);
+  [[nodiscard]] std::optional<Identity> identity();
+  /// Identity, specs and settings as enrolment gave them, in one.
+  void enroll(const Identity& identity, const wire::Specs& specs, const nlohmann::json& settings);
+  [[nodiscard]] std::vector<wire::Specs::Entry> specs();
+
+  // ---- names in the export folder (ledger_paths.cc)
+  [[nodiscard]] std::optional<PathRecord> find_path(const std::string& relative_path);
+  [[nodiscard]] std::vector<PathRecord> paths_in(PathState state, std::size_t limit);
+  void for_each_path(const std::function<void(const std::string& relative_path)>& visit);
+  /// Adds or replaces; a name that has come into trouble gets an event.
+  void record_paths(std::span<const PathRecord> paths);
+  /// The names are gone: their rows go, and versions that were not on their way yet vanish.
+  void forget_paths(std::span<const std::string> relative_paths);
+  /// Names that matched no spec, or several, are looked at again (the specs have changed).
+  void rematch_paths();
+
+  // ---- versions of files (ledger_files.cc)
+  /// Makes each hash a version, or finds the one it is. In the order given.
+  std::vector<Discovery> record_hashes(std::span<const HashedFile> files);
+  /// All moves and their events, or none. Compare-and-set: WB-1105 when a file has left `from`
+  /// or the move is not in core/file_state.h.
+  void move(std::span<const Move> moves);
+  /// At start: an upload that was running when we ended is unsettled. Returns how many.
+  std::size_t interrupt_running_uploads();
+  /// Puts off the next try of a file without moving it.
+  void put_off(FileId file, std::int64_t next_attempt_at_ms, const wire::FileProblem& problem);
+
+  // ---- due work (ledger_queries.cc); never more than `limit`, oldest first
+  [[nodiscard]] std::optional<JobFile> find(FileId file);
+  [[nodiscard]] std::optional<JobFile> find(const JobFileId& job_file_id);
+  [[nodiscard]] std::optional<JobFile> find_in_job(const JobKey& job_key,
+                                                   const std::string& relative_path,
+                                                   const Sha256Hex& content_sha256);
+  /// Ready files without a delivery, or of that delivery. A file whose content another file of the
+  /// same tag is carrying to central right now is held back: it may turn out a duplicate.
+  [[nodiscard]] std::vector<JobFile> files_to_register(std::size_t limit);
+  [[nodiscard]] std::vector<JobFile> files_to_upload(std::size_t limit);
+  [[nodiscard]] std::vector<JobFile> files_to_confirm(std::size_t limit);
+  [[nodiscard]] std::int64_t count(FileState state);
+  /// When the next of our files is due, or nothing when none waits for a time.
+  [[nodiscard]] std::optional<std::int64_t> next_due_at_ms();
+
+  // ---- deliveries (ledger_jobs.cc)
+  [[nodiscard]] std::optional<Job> open_job(const std::string& delivery_date);
+  [[nodiscard]] std::optional<Job> find_job(std::int64_t job_number);
+  Job make_job(const JobKey& key, const std::string& delivery_date, const std::string& name);
+  void assign_job(std::int64_t job_number, std::span<const JobFile> files);
+  void job_opened(std::int64_t job_number, const JobId& central_job_id);
+  void close_job(std::int64_t job_number, const std::string& reason);
+  /// Central has closed the job: ours closes too, and its unregistered files look for another.
+  void job_found_closed(std::int64_t job_number);
+  /// Open jobs with nothing left in our hands that have rested for `idle_ms`.
+  [[nodiscard]] std::vector<Job> jobs_to_close(std::int64_t idle_ms);
+
+  // ---- sync (ledger.cc)
+  void apply_sync(const SyncResult& result);
+  [[nodiscard]] wire::LedgerHead head();
+
+ private:
+  struct EventDraft;
+
+  void store_specs(const wire::Specs& specs);
+  void put_meta(const char* name, const std::string& value);
+  void append_event(const EventDraft& draft);
+  void move_one(const Move& move);
+  void touch_job_of(FileId file);
+  Discovery record_hash(const HashedFile& file);
+  void add_version(const HashedFile& file, std::int32_t export_number);
+  void give_up_unsent(const std::string& relative_path, const Sha256Hex& except, FileEvent event);
+
+  const Clock& clock_;
+  std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<LedgerDatabase> database_;
+};
+
+/// The name of the ledger's file in the state folder.
+inline constexpr const char* kLedgerFileName = "ledger.sqlite3";
+inline constexpr const char* kLedgerLockName = "ledger.lock";
+
+}  // namespace waybill

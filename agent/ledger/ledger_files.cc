@@ -1,0 +1,285 @@
+#include "agent/ledger/database.h"
+#include "agent/ledger/event_draft.h"
+#include "agent/ledger/ledger.h"
+#include "agent/ledger/rows.h"
+#include "core/error.h"
+
+namespace waybill {
+
+namespace sql {
+
+constexpr const char* kListVersions =
+    WAYBILL_SELECT_JOB_FILE "WHERE f.relative_path = :relative_path ORDER BY f.file_number";
+
+constexpr const char* kFindLastExport = WAYBILL_SELECT_JOB_FILE
+    "WHERE f.relative_path = :relative_path AND f.content_sha256 = :content_sha256 "
+    "ORDER BY f.export_number DESC LIMIT 1";
+
+constexpr const char* kFindFile = WAYBILL_SELECT_JOB_FILE "WHERE f.file_number = :file_number";
+
+constexpr const char* kAddVersion = R"sql(
+  INSERT INTO job_file (relative_path, content_sha256, export_number, file_tag, size_bytes,
+                        mtime_ns, state, discovered_at_ms, updated_at_ms)
+  VALUES (:relative_path, :content_sha256, :export_number, :file_tag, :size_bytes, :mtime_ns,
+          'ready', :now_ms, :now_ms)
+)sql";
+
+constexpr const char* kRecordPathHash = R"sql(
+  UPDATE path
+     SET state = 'recorded', size_bytes = :size_bytes, mtime_ns = :mtime_ns, file_id = :file_id,
+         error_code = ''
+   WHERE relative_path = :relative_path
+)sql";
+
+constexpr const char* kSeeAgain = R"sql(
+  UPDATE job_file SET mtime_ns = :mtime_ns WHERE file_number = :file_number
+)sql";
+
+// Compare-and-set: touches no row when the file has left :from. A bound null keeps the column.
+constexpr const char* kMoveFile = R"sql(
+  UPDATE job_file
+     SET state = :to,
+         error_code = :error_code,
+         error = :error,
+         job_file_id = coalesce(:job_file_id, job_file_id),
+         duplicate_of = coalesce(:duplicate_of, duplicate_of),
+         next_attempt_at_ms = coalesce(:next_attempt_at_ms, next_attempt_at_ms),
+         entity = coalesce(:entity, entity),
+         rows_staged = coalesce(:rows_staged, rows_staged),
+         central_seq = max(central_seq, coalesce(:central_seq, 0)),
+         attempt_count = attempt_count + :attempts,
+         updated_at_ms = :now_ms
+   WHERE file_number = :file_number AND state = :from
+)sql";
+
+// A file that starts anew looks for a delivery of the day and forgets its old tries.
+constexpr const char* kStartAnew = R"sql(
+  UPDATE job_file
+     SET attempt_count = 0, next_attempt_at_ms = 0, mtime_ns = :mtime_ns
+   WHERE file_number = :file_number
+)sql";
+
+constexpr const char* kPutOff = R"sql(
+  UPDATE job_file
+     SET next_attempt_at_ms = :next_attempt_at_ms, error_code = :error_code, error = :error
+   WHERE file_number = :file_number
+)sql";
+
+constexpr const char* kTouchJob = R"sql(
+  UPDATE job SET last_activity_at_ms = :now_ms
+   WHERE job_number = (SELECT job_number FROM job_file WHERE file_number = :file_number)
+)sql";
+
+constexpr const char* kListUploading =
+    "SELECT file_number FROM job_file WHERE state = 'uploading' ORDER BY file_number";
+
+}  // namespace sql
+
+namespace {
+
+wire::FileProblem problem_of_unsent(FileEvent event) {
+  if (event == FileEvent::kRemoved) {
+    return {std::string(error_code::kFileVanished.id), "it was removed before it was sent", {}};
+  }
+  return {std::string(error_code::kFileChanged.id), "its bytes changed before they were sent", {}};
+}
+
+}  // namespace
+
+// ---- discovery
+
+std::vector<Discovery> Ledger::record_hashes(std::span<const HashedFile> files) {
+  std::vector<Discovery> out;
+  if (files.empty()) return out;
+  database_->transact("record hashes", files.front().relative_path, [&] {
+    for (const HashedFile& file : files) out.push_back(record_hash(file));
+  });
+  return out;
+}
+
+Discovery Ledger::record_hash(const HashedFile& file) {
+  Prepared mark = database_->prepared(sql::kRecordPathHash);
+  mark->bind(":size_bytes", file.size_bytes);
+  mark->bind(":mtime_ns", file.mtime_ns);
+  mark->bind(":file_id", file.file_id);
+  mark->bind(":relative_path", file.relative_path);
+  mark->exec();
+  give_up_unsent(file.relative_path, file.content_sha256, FileEvent::kChanged);
+
+  std::optional<JobFile> last;
+  {
+    Prepared find = database_->prepared(sql::kFindLastExport);
+    find->bind(":relative_path", file.relative_path);
+    find->bind(":content_sha256", file.content_sha256);
+    if (auto* row = find.next()) last = read_job_file(*row);
+  }
+  if (!last) {
+    add_version(file, 1);
+    return Discovery::kNew;
+  }
+  const bool is_taken = is_taken_by_central(last->state) || last->state == FileState::kDuplicate;
+  if (is_taken && last->mtime_ns != file.mtime_ns) {
+    add_version(file, last->export_number + 1);
+    return Discovery::kExportedAgain;
+  }
+  if (is_taken) return Discovery::kSame;  // a remount: other inode, same file
+
+  Prepared again = database_->prepared(sql::kSeeAgain);
+  again->bind(":mtime_ns", file.mtime_ns);
+  again->bind(":file_number", last->file_number.value);
+  again->exec();
+  if (next_state(last->state, FileEvent::kRediscovered)) {
+    move_one({.file = last->file_number, .from = last->state, .event = FileEvent::kRediscovered});
+    Prepared anew = database_->prepared(sql::kStartAnew);
+    anew->bind(":mtime_ns", file.mtime_ns);
+    anew->bind(":file_number", last->file_number.value);
+    anew->exec();
+    return Discovery::kRediscovered;
+  }
+  append_event({.kind = "seen_again",
+                .relative_path = file.relative_path,
+                .content_sha256 = file.content_sha256,
+                .file_number = last->file_number});
+  return last->state == FileState::kRefused ? Discovery::kStaysRefused : Discovery::kSame;
+}
+
+void Ledger::add_version(const HashedFile& file, std::int32_t export_number) {
+  Prepared add = database_->prepared(sql::kAddVersion);
+  add->bind(":relative_path", file.relative_path);
+  add->bind(":content_sha256", file.content_sha256);
+  add->bind(":export_number", export_number);
+  add->bind(":file_tag", file.file_tag.value);
+  add->bind(":size_bytes", file.size_bytes);
+  add->bind(":mtime_ns", file.mtime_ns);
+  add->bind(":now_ms", clock_.now_ms());
+  add->exec();
+  append_event({.kind = "discovered",
+                .relative_path = file.relative_path,
+                .content_sha256 = file.content_sha256,
+                .file_number = FileId{database_->last_rowid()},
+                .to_state = to_string(FileState::kReady),
+                .detail = {{"file_tag", file.file_tag.value},
+                           {"size_bytes", file.size_bytes},
+                           {"export_number", export_number}}});
+}
+
+void Ledger::give_up_unsent(const std::string& relative_path, const Sha256Hex& except,
+                            FileEvent event) {
+  std::vector<JobFile> versions;
+  {
+    Prepared list = database_->prepared(sql::kListVersions);
+    list->bind(":relative_path", relative_path);
+    while (auto* row = list.next()) versions.push_back(read_job_file(*row));
+  }
+  for (const JobFile& version : versions) {
+    // A running upload finds out by itself; what was sent already is settled with central.
+    const bool is_unsent =
+        version.state == FileState::kReady || version.state == FileState::kQueued;
+    if (!is_unsent || version.content_sha256 == except) continue;
+    move_one({.file = version.file_number,
+              .from = version.state,
+              .event = event,
+              .problem = problem_of_unsent(event)});
+  }
+}
+
+// ---- moves
+
+void Ledger::move(std::span<const Move> moves) {
+  if (moves.empty()) return;
+  database_->transact("move", "job_file " + std::to_string(moves.front().file.value), [&] {
+    for (const Move& one : moves) move_one(one);
+  });
+}
+
+void Ledger::move_one(const Move& move) {
+  const std::string subject = "job_file " + std::to_string(move.file.value);
+  const std::optional<FileState> to = next_state(move.from, move.event);
+  if (!to) {
+    throw Error(
+        error_code::kMoveIllegal, "move", subject,
+        std::string(to_string(move.event)) + " cannot follow " + std::string(to_string(move.from)));
+  }
+  {
+    Prepared set = database_->prepared(sql::kMoveFile);
+    set->bind(":to", std::string(to_string(*to)));
+    set->bind(":from", std::string(to_string(move.from)));
+    set->bind(":error_code", move.problem ? move.problem->code : "");
+    set->bind(":error", to_text(move.problem));
+    if (move.job_file_id) set->bind(":job_file_id", move.job_file_id->value);
+    if (move.duplicate_of) set->bind(":duplicate_of", move.duplicate_of->dump());
+    if (move.next_attempt_at_ms) set->bind(":next_attempt_at_ms", *move.next_attempt_at_ms);
+    if (move.entity) set->bind(":entity", *move.entity);
+    if (move.rows_staged) set->bind(":rows_staged", *move.rows_staged);
+    if (move.central_seq) set->bind(":central_seq", *move.central_seq);
+    set->bind(":attempts", move.event == FileEvent::kSessionOpened ? 1 : 0);
+    set->bind(":now_ms", clock_.now_ms());
+    set->bind(":file_number", move.file.value);
+    if (set->exec() != 1) {
+      throw Error(error_code::kMoveIllegal, "move", subject,
+                  "it has left " + std::string(to_string(move.from)));
+    }
+  }
+  touch_job_of(move.file);
+
+  const std::optional<JobFile> file = find(move.file);
+  nlohmann::json detail = nlohmann::json::object();
+  if (move.problem) detail["problem"] = nlohmann::json::parse(to_text(move.problem));
+  if (move.job_file_id) detail["job_file_id"] = move.job_file_id->value;
+  if (move.duplicate_of) detail["duplicate_of"] = *move.duplicate_of;
+  if (move.rows_staged && *move.rows_staged >= 0) detail["rows_staged"] = *move.rows_staged;
+  if (move.entity && !move.entity->empty()) detail["entity"] = *move.entity;
+  if (move.central_seq) detail["central_seq"] = *move.central_seq;
+  append_event({.kind = to_string(move.event),
+                .relative_path = file->relative_path,
+                .content_sha256 = file->content_sha256,
+                .file_number = move.file,
+                .from_state = to_string(move.from),
+                .to_state = to_string(*to),
+                .detail = std::move(detail)});
+}
+
+std::size_t Ledger::interrupt_running_uploads() {
+  std::vector<Move> moves;
+  database_->guarded("list", "running uploads", [&] {
+    Prepared list = database_->prepared(sql::kListUploading);
+    while (auto* row = list.next()) {
+      moves.push_back({.file = FileId{row->getColumn(0).getInt64()},
+                       .from = FileState::kUploading,
+                       .event = FileEvent::kInterrupted});
+    }
+  });
+  move(moves);
+  return moves.size();
+}
+
+void Ledger::put_off(FileId file, std::int64_t next_attempt_at_ms,
+                     const wire::FileProblem& problem) {
+  database_->transact("put off", "job_file " + std::to_string(file.value), [&] {
+    Prepared set = database_->prepared(sql::kPutOff);
+    set->bind(":next_attempt_at_ms", next_attempt_at_ms);
+    set->bind(":error_code", problem.code);
+    set->bind(":error", to_text(problem));
+    set->bind(":file_number", file.value);
+    set->exec();
+  });
+}
+
+void Ledger::touch_job_of(FileId file) {
+  Prepared touch = database_->prepared(sql::kTouchJob);
+  touch->bind(":now_ms", clock_.now_ms());
+  touch->bind(":file_number", file.value);
+  touch->exec();
+}
+
+std::optional<JobFile> Ledger::find(FileId file) {
+  return database_->guarded("find", "job_file", [&]() -> std::optional<JobFile> {
+    Prepared find = database_->prepared(sql::kFindFile);
+    find->bind(":file_number", file.value);
+    auto* row = find.next();
+    if (row == nullptr) return std::nullopt;
+    return read_job_file(*row);
+  });
+}
+
+}  // namespace waybill

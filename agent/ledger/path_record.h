@@ -1,0 +1,66 @@
+// PathRecord: one name in the export folder, before and beside its versions.
+//
+// Place:    agent/ledger; the scanner writes it, status shows the ones that need a person.
+// Source:   a row of the ledger's table path; field names are column names.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/file_system.h"
+#include "core/ids.h"
+
+namespace waybill {
+
+enum class PathState : std::uint8_t {
+  kSettling,    ///< seen; not yet found at rest
+  kDue,         ///< at rest and matched to a spec; waits to be hashed
+  kRecorded,    ///< hashed as it is now; its versions tell the rest
+  kUnknown,     ///< no file spec matches the name (WB-1304)
+  kAmbiguous,   ///< more than one does (WB-1308)
+  kNotText,     ///< the name is not valid UTF-8 (WB-1309)
+  kNotRegular,  ///< a link, a pipe or a device (WB-1306)
+  kUnreadable,  ///< we may not read it (WB-1303); tried again at each scan
+};
+
+inline constexpr std::array<std::string_view, 8> kPathStateNames = {
+    "settling", "due", "recorded", "unknown", "ambiguous", "not_text", "not_regular", "unreadable"};
+
+[[nodiscard]] constexpr std::string_view to_string(PathState state) {
+  return kPathStateNames[static_cast<std::size_t>(state)];
+}
+
+[[nodiscard]] constexpr std::optional<PathState> parse_path_state(std::string_view name) {
+  for (std::size_t i = 0; i < kPathStateNames.size(); ++i) {
+    if (kPathStateNames[i] == name) return static_cast<PathState>(i);
+  }
+  return std::nullopt;
+}
+
+struct PathRecord {
+  std::string relative_path;
+  PathState state = PathState::kSettling;
+  std::int64_t size_bytes = 0;
+  std::int64_t mtime_ns = 0;
+  std::string file_id;
+  FileTag file_tag;
+  std::string error_code;             ///< "WB-1304"; empty when all is well
+  std::int64_t first_seen_at_ms = 0;  ///< kept from the first record of the name
+  std::int64_t at_rest_at_ms = 0;     ///< 0 until found at rest
+
+  /// Is this still the file we recorded, as far as its folder entry tells?
+  [[nodiscard]] bool is_as_seen(const FileStat& stat) const {
+    return size_bytes == static_cast<std::int64_t>(stat.size_bytes) && mtime_ns == stat.mtime_ns &&
+           file_id == stat.file_id;
+  }
+  void take(const FileStat& stat) {
+    size_bytes = static_cast<std::int64_t>(stat.size_bytes);
+    mtime_ns = stat.mtime_ns;
+    file_id = stat.file_id;
+  }
+};
+
+}  // namespace waybill

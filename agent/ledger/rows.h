@@ -1,0 +1,38 @@
+// Rows into values: the column lists of path, job_file and job, and how they are read.
+//
+// Place:    agent/ledger, internal. The writing ledger and the report read rows with this alone.
+#pragma once
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "agent/ledger/job_file.h"
+#include "agent/ledger/path_record.h"
+
+// A SELECT of job files starts with this; macros, because statements are put together from
+// literals so that each stays one constant text.
+#define WAYBILL_SELECT_JOB_FILE                                                                \
+  "SELECT f.file_number, f.relative_path, f.content_sha256, f.export_number, f.file_tag, "     \
+  "f.size_bytes, f.mtime_ns, f.state, coalesce(f.job_number, 0), coalesce(j.job_key, ''), "    \
+  "coalesce(f.job_file_id, ''), f.entity, f.rows_staged, f.duplicate_of, f.error, "            \
+  "f.attempt_count, f.next_attempt_at_ms, f.central_seq, f.discovered_at_ms, f.updated_at_ms " \
+  "FROM job_file AS f LEFT JOIN job AS j ON j.job_number = f.job_number "
+
+#define WAYBILL_SELECT_PATH                                                            \
+  "SELECT relative_path, state, size_bytes, mtime_ns, file_id, file_tag, error_code, " \
+  "first_seen_at_ms, at_rest_at_ms FROM path "
+
+#define WAYBILL_SELECT_JOB                                                                        \
+  "SELECT job_number, job_key, delivery_date, delivery_name, central_job_id, state, made_at_ms, " \
+  "last_activity_at_ms FROM job "
+
+namespace waybill {
+
+[[nodiscard]] JobFile read_job_file(SQLite::Statement& row);
+[[nodiscard]] PathRecord read_path(SQLite::Statement& row);
+[[nodiscard]] Job read_job(SQLite::Statement& row);
+
+/// A problem as stored in the column error; "" for none.
+[[nodiscard]] std::string to_text(const std::optional<wire::FileProblem>& problem);
+[[nodiscard]] std::optional<wire::FileProblem> problem_of(const std::string& text);
+
+}  // namespace waybill

@@ -147,7 +147,7 @@ BEGIN
     WHEN p_offer.size_bytes = 0 THEN '{"code": "WB-3001", "message": "the file holds no bytes"}'
     WHEN p_offer.size_bytes > ingest.setting_bigint('max_file_bytes')
       THEN '{"code": "WB-2109", "message": "the file is larger than central takes"}'
-  END;
+  END::jsonb;
   IF v_error IS NOT NULL THEN
     v_event := 'refused';
     v_state := 'refused';
@@ -196,7 +196,7 @@ DECLARE
   v_job     ingest.job;
   v_date    date;
   v_entry   record;
-  v_answers jsonb[] := '{}';
+  v_answers jsonb[] := ARRAY[]::jsonb[];
 BEGIN
   IF ingest_open_job.job_key IS NULL OR ingest_open_job.job_key !~ '^[\x21-\x7e]{1,200}$' THEN
     PERFORM ingest.malformed('job_key is 1 to 200 printable ASCII characters without spaces');

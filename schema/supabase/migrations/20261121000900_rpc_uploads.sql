@@ -9,7 +9,7 @@ DECLARE
   v_agent   ingest.agent := ingest.begin_agent_call();
   v_id      uuid;
   v_file    ingest.job_file;
-  v_answers jsonb[] := '{}';
+  v_answers jsonb[] := ARRAY[]::jsonb[];
 BEGIN
   IF cardinality(ingest_renew_uploads.job_file_ids) > 500 THEN
     PERFORM ingest.refuse('WB-2107', 413, 'one call takes at most 500 files', 'Update the agent; it sends smaller batches.');
@@ -88,7 +88,7 @@ DECLARE
   v_file    ingest.job_file;
   v_stored  bigint;
   v_problem jsonb;
-  v_answers jsonb[] := '{}';
+  v_answers jsonb[] := ARRAY[]::jsonb[];
 BEGIN
   IF jsonb_typeof(ingest_confirm_uploads.files) IS DISTINCT FROM 'array' THEN
     PERFORM ingest.malformed('files is not an array');

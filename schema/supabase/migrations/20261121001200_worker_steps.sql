@@ -3,14 +3,17 @@
 -- Needs:  0011.   Locks: none; all is new.
 -- Rule:   released migrations are never edited; add the next number.
 
+CREATE TYPE ingest.ended_step AS (file ingest.job_file, actor text);
+COMMENT ON TYPE ingest.ended_step IS 'A step whose worker held the lease: the file as it is, and the worker as events name it.';
+
 -- Opens the end of a step: locks the tenant, checks lease, fence, file and step, and gives the lease
 -- back. When the caller's transaction rolls back, the lease is held again.
-CREATE FUNCTION ingest.end_step(
-  p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_steps text[], OUT file ingest.job_file, OUT actor text
-)
+CREATE FUNCTION ingest.end_step(p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_steps text[])
+RETURNS ingest.ended_step
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
   v_lease ingest.lease;
+  v_file  ingest.job_file;
 BEGIN
   PERFORM ingest.lock_tenant(p_tenant_id);
   SELECT l.* INTO v_lease FROM ingest.lease AS l WHERE l.tenant_id = p_tenant_id FOR UPDATE;
@@ -21,10 +24,10 @@ BEGIN
   ELSIF NOT v_lease.step = ANY (p_steps) THEN
     PERFORM ingest.refuse('WB-2105', 500, format('the lease is for the step %s', v_lease.step), 'Report it; this is a defect.');
   END IF;
-  SELECT f.* INTO STRICT file FROM ingest.job_file AS f WHERE f.job_file_id = p_job_file_id;
+  SELECT f.* INTO STRICT v_file FROM ingest.job_file AS f WHERE f.job_file_id = p_job_file_id;
   UPDATE ingest.lease AS l SET holder = NULL, step = NULL, job_file_id = NULL, expires_at = NULL
    WHERE l.tenant_id = p_tenant_id;
-  actor := 'worker:' || v_lease.holder;
+  RETURN ROW(v_file, 'worker:' || v_lease.holder);
 END
 $$;
 COMMENT ON FUNCTION ingest.end_step(uuid, bigint, uuid, text[]) IS
@@ -47,7 +50,7 @@ CREATE FUNCTION ingest.finish_verify(
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
-  v_end   record;
+  v_end   ingest.ended_step;
   v_file  ingest.job_file;
   v_actor text;
 BEGIN
@@ -69,7 +72,7 @@ CREATE FUNCTION ingest.finish_stage(
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
-  v_end   record;
+  v_end   ingest.ended_step;
   v_file  ingest.job_file;
   v_actor text;
   v_rows  bigint;
@@ -99,7 +102,7 @@ CREATE FUNCTION ingest.refuse_file(
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
-  v_end   record;
+  v_end   ingest.ended_step;
   v_file  ingest.job_file;
   v_actor text;
 BEGIN
@@ -116,7 +119,7 @@ COMMENT ON FUNCTION ingest.refuse_file(uuid, bigint, uuid, jsonb, jsonb) IS
 CREATE FUNCTION ingest.finish_move(p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_new_path text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
-  v_end      record;
+  v_end      ingest.ended_step;
   v_file     ingest.job_file;
   v_actor    text;
   v_expected text;
@@ -143,7 +146,7 @@ CREATE FUNCTION ingest.fail_step(
 ) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
-  v_end       record;
+  v_end       ingest.ended_step;
   v_file      ingest.job_file;
   v_actor     text;
   v_step      text;

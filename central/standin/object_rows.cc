@@ -1,0 +1,136 @@
+#include "central/standin/object_rows.h"
+
+namespace waybill::standin {
+
+namespace {
+
+constexpr const char* kFindBucket = R"sql(
+  SELECT b.public, b.file_size_limit, to_jsonb(b.allowed_mime_types),
+         EXISTS (SELECT FROM storage.objects o WHERE o.bucket_id = b.id AND o.name = $2)
+    FROM storage.buckets b
+   WHERE b.id = $1
+)sql";
+
+constexpr const char* kFindObject = R"sql(
+  SELECT id, version, metadata, user_metadata,
+         to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), owner_id
+    FROM storage.objects
+   WHERE bucket_id = $1 AND name = $2 AND metadata ? 'eTag'
+)sql";
+
+// $1 bucket, $2 key, $3 version, $4 metadata, $5 user metadata, $6 owner. Also says which version
+// was there before: the row as this statement's snapshot sees it.
+constexpr const char* kPutObject = R"sql(
+  WITH replaced AS (
+    SELECT version FROM storage.objects WHERE bucket_id = $1 AND name = $2 FOR UPDATE
+  ), written AS (
+    INSERT INTO storage.objects (bucket_id, name, version, metadata, user_metadata, owner_id)
+    VALUES ($1, $2, $3, $4::jsonb, $5::jsonb, $6)
+    ON CONFLICT (bucket_id, name) DO UPDATE
+      SET version = excluded.version, metadata = excluded.metadata,
+          user_metadata = excluded.user_metadata, owner_id = excluded.owner_id
+    RETURNING 1
+  )
+  SELECT (SELECT version FROM replaced) FROM written
+)sql";
+
+constexpr const char* kProbeInsert = R"sql(
+  INSERT INTO storage.objects (bucket_id, name, version, owner_id) VALUES ($1, $2, '1', $3)
+)sql";
+
+// A moved object gets a fresh "last modified" from the table's own trigger.
+constexpr const char* kMoveObject = R"sql(
+  UPDATE storage.objects SET bucket_id = $3, name = $4
+   WHERE bucket_id = $1 AND name = $2
+)sql";
+
+constexpr const char* kDeleteObject = R"sql(
+  DELETE FROM storage.objects WHERE bucket_id = $1 AND name = $2 RETURNING version
+)sql";
+
+constexpr const char* kEnterRole = R"sql(
+  SELECT set_config('request.jwt.claims', $1, true),
+         set_config('request.jwt.claim.sub', $2, true),
+         set_config('request.jwt.claim.role', $3, true),
+         set_config('storage.allow_delete_query', 'true', true),
+         set_config('role', $3, true)
+)sql";
+
+void enter(pg::Connection& connection, const Caller& caller) {
+  connection.exec_prepared(kEnterRole, {caller.claims.dump(), caller.subject(), caller.role});
+}
+
+std::optional<std::string> text_or_null(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
+nlohmann::json json_of(const pg::Result& result, int column) {
+  if (result.is_null(0, column)) return nullptr;
+  return nlohmann::json::parse(result.text(0, column));
+}
+
+}  // namespace
+
+std::optional<Bucket> find_bucket(pg::Connection& connection, const ObjectName& name) {
+  const pg::Result result = connection.exec_prepared(kFindBucket, {name.bucket, name.key});
+  if (result.empty()) return std::nullopt;
+  Bucket out;
+  out.is_public = result.boolean(0, 0);
+  if (!result.is_null(0, 1)) out.file_size_limit_bytes = result.integer(0, 1);
+  if (!result.is_null(0, 2)) out.allowed_mime_types = json_of(result, 2);
+  out.holds_object = result.boolean(0, 3);
+  return out;
+}
+
+std::optional<StoredObject> find_object(pg::Connection& connection, const Caller& caller,
+                                        const ObjectName& name) {
+  pg::Transaction transaction(connection, pg::Transaction::Mode::kReadOnly);
+  enter(connection, caller);
+  const pg::Result result = connection.exec_prepared(kFindObject, {name.bucket, name.key});
+  transaction.commit();
+  if (result.empty()) return std::nullopt;
+  return StoredObject{.id = result.string(0, 0),
+                      .version = result.string(0, 1),
+                      .metadata = json_of(result, 2),
+                      .user_metadata = json_of(result, 3),
+                      .created_at = result.string(0, 4),
+                      .owner_id = result.string(0, 5)};
+}
+
+std::string put_object_row(pg::Connection& connection, const NewObject& object) {
+  const pg::Result result = connection.exec_prepared(
+      kPutObject,
+      {object.name.bucket, object.name.key, object.version, object.metadata.dump(),
+       object.user_metadata.is_null() ? std::nullopt : std::optional(object.user_metadata.dump()),
+       text_or_null(object.owner_id)});
+  return result.string(0, 0);
+}
+
+void probe_insert(pg::Connection& connection, const Caller& caller, const ObjectName& name) {
+  pg::Transaction transaction(connection);
+  enter(connection, caller);
+  connection.exec_prepared(kProbeInsert, {name.bucket, name.key, text_or_null(caller.subject())});
+  transaction.rollback();
+}
+
+bool move_object_row(pg::Connection& connection, const Caller& caller, const ObjectName& from,
+                     const ObjectName& to) {
+  pg::Transaction transaction(connection);
+  enter(connection, caller);
+  const pg::Result result =
+      connection.exec_prepared(kMoveObject, {from.bucket, from.key, to.bucket, to.key});
+  transaction.commit();
+  return result.affected() == 1;
+}
+
+std::optional<std::string> delete_object_row(pg::Connection& connection, const Caller& caller,
+                                             const ObjectName& name) {
+  pg::Transaction transaction(connection);
+  enter(connection, caller);
+  const pg::Result result = connection.exec_prepared(kDeleteObject, {name.bucket, name.key});
+  transaction.commit();
+  if (result.empty()) return std::nullopt;
+  return result.string(0, 0);
+}
+
+}  // namespace waybill::standin

@@ -1,0 +1,367 @@
+#include "central/standin/server.h"
+
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPRequestHandler.h>
+#include <Poco/Net/HTTPRequestHandlerFactory.h>
+#include <Poco/Net/HTTPServer.h>
+#include <Poco/Net/HTTPServerParams.h>
+#include <Poco/Net/HTTPServerRequest.h>
+#include <Poco/Net/HTTPServerRequestImpl.h>
+#include <Poco/Net/HTTPServerResponse.h>
+#include <Poco/Net/NetException.h>
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/SocketAddress.h>
+#include <Poco/ThreadPool.h>
+#include <fmt/core.h>
+
+#include <array>
+#include <chrono>
+#include <istream>
+
+#include "central/pg/connection_pool.h"
+#include "central/standin/caller.h"
+#include "central/standin/exchange.h"
+#include "central/standin/object_store.h"
+#include "central/standin/rest_error.h"
+#include "central/standin/rpc_service.h"
+#include "central/standin/storage_error.h"
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/file_system.h"
+#include "core/log.h"
+#include "core/utf8.h"
+
+namespace waybill::standin {
+
+namespace {
+
+constexpr int kSocketTimeoutS = 60;     ///< a peer silent for longer is given up
+constexpr int kKeepAliveTimeoutS = 20;  ///< an idle connection gives its thread back
+constexpr int kQueuedMax = 256;         ///< connections waiting for a thread
+constexpr std::int64_t kDrainMaxBytes = std::int64_t{64} * 1024 * 1024;
+constexpr std::string_view kRpcPrefix = "/rest/v1/rpc/";
+constexpr std::string_view kRestPrefix = "/rest/v1";
+constexpr std::string_view kStoragePrefix = "/storage/v1/";
+
+namespace net = Poco::Net;
+
+/// Reads Poco's body and knows whether it ended where the client meant it to.
+class Body {
+ public:
+  explicit Body(net::HTTPServerRequest& raw) : raw_(raw), counting_(*this) {
+    if (raw.getChunkedTransferEncoding()) {
+      has_body_ = true;
+    } else {
+      // A request that declares neither has no body; Poco would read until the connection closes.
+      declared_bytes_ = raw.hasContentLength() ? raw.getContentLength64() : 0;
+      has_body_ = declared_bytes_ > 0;
+    }
+  }
+
+  [[nodiscard]] RequestBody view() {
+    RequestBody out;
+    out.stream = &counting_;
+    if (declared_bytes_ >= 0) out.declared_bytes = declared_bytes_;
+    out.is_complete = [this] { return is_complete(); };
+    return out;
+  }
+
+  /// Is everything the client sent for this request read?
+  [[nodiscard]] bool is_drained() const { return !has_body_ || at_end_; }
+  [[nodiscard]] std::int64_t left_bytes() const {
+    return declared_bytes_ < 0 ? INT64_MAX : declared_bytes_ - read_bytes_;
+  }
+
+  /// Throws the rest away, up to a bound, so that the client can read its answer.
+  void drain() {
+    std::array<char, 64 * 1024> block{};
+    for (std::int64_t left = kDrainMaxBytes; left > 0 && !is_drained();) {
+      left -= static_cast<std::int64_t>(read(block.data(), block.size()));
+    }
+  }
+
+ private:
+  /// std::istream over Body::read.
+  class Counting : public std::streambuf, public std::istream {
+   public:
+    explicit Counting(Body& body) : std::istream(static_cast<std::streambuf*>(this)), body_(body) {}
+
+   protected:
+    std::streambuf::int_type underflow() override {
+      const std::size_t count = body_.read(block_.data(), block_.size());
+      if (count == 0) return std::streambuf::traits_type::eof();
+      setg(block_.data(), block_.data(), block_.data() + count);
+      return std::streambuf::traits_type::to_int_type(block_[0]);
+    }
+
+   private:
+    Body& body_;
+    std::array<char, 64 * 1024> block_{};
+  };
+
+  std::size_t read(char* into, std::size_t capacity) {
+    if (!has_body_ || at_end_) return 0;
+    std::istream& stream = raw_.stream();
+    stream.read(into, static_cast<std::streamsize>(capacity));
+    const auto count = static_cast<std::size_t>(stream.gcount());
+    read_bytes_ += static_cast<std::int64_t>(count);
+    if (!stream || read_bytes_ == declared_bytes_) at_end_ = true;
+    if (stream.bad()) broke_ = true;
+    return count;
+  }
+
+  [[nodiscard]] bool is_complete() {
+    if (!has_body_) return true;
+    if (broke_ || !at_end_) return false;
+    if (declared_bytes_ >= 0) return read_bytes_ == declared_bytes_;
+    // Chunks: Poco ends the stream alike after the last chunk and when the peer is gone. After the
+    // last chunk the peer waits for its answer and sends nothing; a closed socket is readable.
+    net::StreamSocket& socket = dynamic_cast<net::HTTPServerRequestImpl&>(raw_).socket();
+    return !socket.poll(Poco::Timespan(0), net::Socket::SELECT_READ);
+  }
+
+  net::HTTPServerRequest& raw_;
+  std::int64_t declared_bytes_ = -1;  ///< -1: sent in chunks
+  std::int64_t read_bytes_ = 0;
+  bool has_body_ = false;
+  bool at_end_ = false;
+  bool broke_ = false;
+  Counting counting_;
+};
+
+std::string lower(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  }
+  return text;
+}
+
+Reply bad_request(const char* message) {
+  return rest_failure({.status = 400, .code = "PGRST100", .message = message});
+}
+
+void read_query(std::string_view text, Request& out) {
+  while (!text.empty()) {
+    const std::string_view pair = text.substr(0, text.find('&'));
+    text.remove_prefix(std::min(text.size(), pair.size() + 1));
+    const std::size_t equals = pair.find('=');
+    std::string name;
+    std::string value;
+    if (!percent_decode(pair.substr(0, equals), true, name) ||
+        (equals != std::string_view::npos &&
+         !percent_decode(pair.substr(equals + 1), true, value))) {
+      throw Refusal(bad_request("The query is malformed"));
+    }
+    if (!name.empty()) out.query.emplace_back(std::move(name), std::move(value));
+  }
+}
+
+void read_head(const net::HTTPServerRequest& raw, Request& out) {
+  out.method = raw.getMethod();
+  for (const auto& [name, value] : raw) {
+    std::string& kept = out.headers[lower(name)];
+    kept += (kept.empty() ? "" : ", ") + value;
+  }
+  const std::string& uri = raw.getURI();
+  const std::size_t question = uri.find('?');
+  if (!percent_decode(std::string_view(uri).substr(0, question), false, out.path)) {
+    throw Refusal(bad_request("The path is malformed"));
+  }
+  if (question != std::string::npos) read_query(std::string_view(uri).substr(question + 1), out);
+}
+
+/// What all handlers share; lives as long as the server.
+struct Services {
+  RpcService& rpc;
+  StorageService& storage;
+  const ProjectKeys& keys;
+  const Clock& clock;
+};
+
+Reply dispatch(const Services& services, Request& request) {
+  const std::string& path = request.path;
+  if (path.starts_with(kRpcPrefix) && path.size() > kRpcPrefix.size()) {
+    const Caller caller =
+        decide_rest_caller(request, services.keys, services.clock.now_ms() / 1000);
+    return services.rpc.call(path.substr(kRpcPrefix.size()), request, caller);
+  }
+  if (path.starts_with(kStoragePrefix)) {
+    return services.storage.serve(path.substr(kStoragePrefix.size()), request);
+  }
+  if (path.starts_with(kRestPrefix)) {
+    (void)decide_rest_caller(request, services.keys, services.clock.now_ms() / 1000);
+    return rest_failure(
+        {.status = 404, .code = "PGRST125", .message = "Only /rest/v1/rpc/ is served here"});
+  }
+  return storage_failure(kNoSuchRoute, "nothing is served at this path");
+}
+
+/// Our own failure: logged whole, told without its inside.
+Reply failure_of(const std::string& path, const Error& error) {
+  log_error(error);
+  if (path.starts_with(kStoragePrefix)) {
+    return storage_failure(kInternalError, error.code().name);
+  }
+  return rest_failure({.status = error.is_transient() ? 503 : 500,
+                       .code = error.code().id,
+                       .message = std::string(error.code().name)});
+}
+
+class Handler : public net::HTTPRequestHandler {
+ public:
+  explicit Handler(const Services& services) : services_(services) {}
+
+  void handleRequest(net::HTTPServerRequest& raw, net::HTTPServerResponse& response) override {
+    const auto started = std::chrono::steady_clock::now();
+    Body body(raw);
+    Request request;
+    request.body = body.view();
+    Reply reply;
+    try {
+      reply = answer(raw, request);
+      send(reply, request, body, response);
+    } catch (const ClientGone&) {
+      reply.status = 499;  // in the log only: there is nobody to answer
+      response.setKeepAlive(false);
+      dynamic_cast<net::HTTPServerRequestImpl&>(raw).socket().shutdown();
+    }
+    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::steady_clock::now() - started);
+    log_info(fmt::format("{} {} {} {} ms", request.method, replace_invalid_utf8(request.path),
+                         reply.status, spent.count()));
+  }
+
+ private:
+  Reply answer(const net::HTTPServerRequest& raw, Request& request) const {
+    try {
+      read_head(raw, request);
+      return dispatch(services_, request);
+    } catch (const Refusal& refusal) {
+      return refusal.reply();
+    } catch (const Error& error) {
+      return failure_of(request.path, error);
+    } catch (const nlohmann::json::exception& error) {
+      return failure_of(request.path, Error(error_code::kInternal, "read JSON", "", error.what()));
+    }
+  }
+
+  static void send(const Reply& reply, const Request& request, Body& body,
+                   net::HTTPServerResponse& response) {
+    // A body that nobody read stays on the connection and would be taken for the next request.
+    if (!body.is_drained() && body.left_bytes() <= kDrainMaxBytes / 64) body.drain();
+    if (!body.is_drained()) response.setKeepAlive(false);
+
+    response.setStatus(static_cast<net::HTTPResponse::HTTPStatus>(reply.status));
+    response.setReason(net::HTTPResponse::getReasonForStatus(response.getStatus()));
+    for (const auto& [name, value] : reply.headers) response.set(name, value);
+    if (!reply.content_type.empty()) response.setContentType(reply.content_type);
+    const std::int64_t size =
+        reply.stream ? reply.stream_bytes : static_cast<std::int64_t>(reply.body.size());
+    if (reply.status != 204) response.setContentLength64(size);
+    std::ostream& to = response.send();
+    if (request.method != "HEAD" && reply.status != 204) {
+      if (reply.stream) {
+        reply.stream(to);
+      } else {
+        to.write(reply.body.data(), static_cast<std::streamsize>(reply.body.size()));
+      }
+    }
+    to.flush();
+    if (!body.is_drained()) body.drain();
+  }
+
+  const Services& services_;
+};
+
+class HandlerFactory : public net::HTTPRequestHandlerFactory {
+ public:
+  explicit HandlerFactory(const Services& services) : services_(services) {}
+  net::HTTPRequestHandler* createRequestHandler(const net::HTTPServerRequest& /*raw*/) override {
+    return new Handler(services_);  // Poco deletes it
+  }
+
+ private:
+  const Services& services_;
+};
+
+net::SocketAddress parse_address(const StandInOptions& options) {
+  const auto refuse = [&](const std::string& cause) {
+    throw Error(error_code::kCentralConfigInvalid, "listen on", options.listen, cause);
+  };
+  net::SocketAddress address;
+  try {
+    address = net::SocketAddress(options.listen);
+  } catch (const Poco::Exception&) {
+    refuse("it is not HOST:PORT");
+  }
+  if (!address.host().isLoopback() && !options.allow_remote) {
+    refuse("it can be reached from other machines, in plain http; --allow-remote says you mean it");
+  }
+  return address;
+}
+
+net::ServerSocket open_socket(const net::SocketAddress& address, const std::string& listen) {
+  try {
+    net::ServerSocket socket;
+    socket.bind(address, /*reuseAddress=*/true);
+    socket.listen(kQueuedMax);
+    return socket;
+  } catch (const Poco::Exception& error) {
+    throw Error(error_code::kListenFailed, "listen on", listen, error.displayText());
+  }
+}
+
+Poco::AutoPtr<net::HTTPServerParams> server_params(int threads) {
+  Poco::AutoPtr<net::HTTPServerParams> params(new net::HTTPServerParams);
+  params->setMaxThreads(threads);
+  params->setMaxQueued(kQueuedMax);
+  params->setTimeout(Poco::Timespan(kSocketTimeoutS, 0));
+  params->setKeepAliveTimeout(Poco::Timespan(kKeepAliveTimeoutS, 0));
+  params->setKeepAlive(true);
+  params->setSoftwareVersion("waybill-standin");
+  return params;
+}
+
+}  // namespace
+
+struct StandIn::Parts {
+  explicit Parts(const StandInOptions& options)
+      : keys(options.keys),
+        connections(options.database_url, static_cast<std::size_t>(options.connections),
+                    "waybill-central standin"),
+        store(system_file_system(), options.objects_folder),
+        rpc(connections),
+        storage(connections, store, keys, clock, options.limits),
+        services{rpc, storage, keys, clock},
+        socket(open_socket(parse_address(options), options.listen)),
+        threads(2, options.threads),
+        server(new HandlerFactory(services), threads, socket, server_params(options.threads)) {}
+
+  ProjectKeys keys;
+  SystemClock clock;
+  pg::ConnectionPool connections;
+  ObjectStore store;
+  RpcService rpc;
+  StorageService storage;
+  Services services;
+  net::ServerSocket socket;
+  Poco::ThreadPool threads;
+  net::HTTPServer server;
+};
+
+StandIn::StandIn(const StandInOptions& options) {
+  (void)parse_address(options);
+  parts_ = std::make_unique<Parts>(options);
+  constexpr std::int64_t kFirstConnectionMs = 10'000;
+  (void)parts_->connections.take(kFirstConnectionMs);
+  parts_->server.start();
+}
+
+StandIn::~StandIn() {
+  parts_->server.stopAll(/*abortCurrent=*/true);
+  parts_->threads.joinAll();
+}
+
+std::string StandIn::url() const { return "http://" + parts_->socket.address().toString(); }
+
+}  // namespace waybill::standin

@@ -85,6 +85,30 @@ CREATE VIEW staging.any_row WITH (security_invoker = true) AS
   UNION ALL SELECT 'uom_conversion', r.* FROM staging.uom_conversion AS r;
 COMMENT ON VIEW staging.any_row IS 'The rows of all staging tables, each with the name of its entity.';
 
+-- A view's column means what the table's column of that name means.
+DO $$
+DECLARE
+  c record;
+BEGIN
+  FOR c IN
+    SELECT v.attrelid::regclass AS view, v.attname, coalesce(
+             col_description(s.attrelid, s.attnum), CASE v.attname
+               WHEN 'tenant' THEN 'The agency''s slug.'
+               WHEN 'job_key' THEN 'Key that the agent made for the delivery.'
+               WHEN 'delivery_name' THEN 'Which delivery of its date, e.g. nightly.'
+               WHEN 'agent_name' THEN 'Name of the agent that carries the file.'
+               WHEN 'entity' THEN 'The entity, which is the name of the staging table.' END) AS comment
+      FROM pg_catalog.pg_attribute AS v
+      LEFT JOIN pg_catalog.pg_attribute AS s ON s.attname = v.attname AND s.attnum > 0
+       AND s.attrelid = CASE v.attrelid WHEN 'staging.any_row'::regclass THEN 'staging.component'::regclass
+                                        ELSE 'ingest.job_file'::regclass END
+     WHERE v.attrelid IN ('staging.provenance'::regclass, 'staging.any_row'::regclass) AND v.attnum > 0
+  LOOP
+    EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', c.view, c.attname, c.comment);
+  END LOOP;
+END
+$$;
+
 -- Runs with the caller's own rights: row security decides what a person finds.
 CREATE FUNCTION staging.lineage(p_job_file_id uuid, p_source_row bigint)
 RETURNS TABLE (

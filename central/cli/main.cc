@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <functional>
 #include <string>
 
@@ -51,12 +52,15 @@ struct Arguments {
   bool json = false;
 };
 
+/// As the parts below want it: absolute. A relative path counts from the current folder.
+std::filesystem::path whole(const std::string& path) { return std::filesystem::absolute(path); }
+
 void run_standin(Arguments& args) {
   StopSource stop;
   arm_termination(stop);
   args.standin.database_url = args.database_url;
-  args.standin.objects_folder = args.objects;
-  args.standin.keys = standin::read_keys(args.keys);
+  args.standin.objects_folder = whole(args.objects);
+  args.standin.keys = standin::read_keys(whole(args.keys));
   const standin::StandIn server(args.standin);
   fmt::print("listening on {}\n", server.url());
   std::fflush(stdout);
@@ -67,10 +71,10 @@ void run_standin(Arguments& args) {
 
 void run_migrate(const Arguments& args) {
   MigrateOptions options{.database_url = args.database_url,
-                         .migrations = args.migrations,
+                         .migrations = whole(args.migrations),
                          .bootstrap = args.bootstrap,
                          .keys = std::nullopt};
-  if (!args.keys.empty()) options.keys = standin::read_keys(args.keys);
+  if (!args.keys.empty()) options.keys = standin::read_keys(whole(args.keys));
   const std::vector<std::string> applied = migrate(options);
   for (const std::string& name : applied) fmt::print("applied {}\n", name);
   if (applied.empty()) fmt::print("nothing to apply; the database is up to date\n");
@@ -80,18 +84,18 @@ void run_work(Arguments& args) {
   StopSource stop;
   arm_termination(stop);
   args.worker.database_url = args.database_url;
-  args.worker.service_key = standin::read_keys(args.keys).secret_key;
+  args.worker.service_key = standin::read_keys(whole(args.keys)).secret_key;
   run_worker(args.worker, stop);
 }
 
 void run_keys_create(const Arguments& args) {
-  standin::write_keys(args.keys, standin::make_keys());
+  standin::write_keys(whole(args.keys), standin::make_keys());
   fmt::print("wrote {}\n", args.keys);
 }
 
 void run_agency_put(const Arguments& args) {
   Operators operators(args.database_url, args.actor);
-  const Operators::Agency agency = operators.put_agency(args.folder);
+  const Operators::Agency agency = operators.put_agency(whole(args.folder));
   fmt::print("agency {}\n", agency.slug);
   for (const auto& spec : agency.specs) {
     fmt::print("  {} version {}\n", spec.file_tag, spec.version);

@@ -20,6 +20,13 @@ constexpr std::string_view kFinishMove =
 constexpr std::string_view kFailStep =
     "SELECT ingest.fail_step($1::uuid, $2::bigint, $3::uuid, $4::jsonb, $5::boolean)";
 
+/// A worker host that vanishes must not leave rows half-staged and locked for hours: the server is
+/// to notice within half a minute, and whoever takes over waits for its lock no longer than that.
+constexpr std::string_view kSessionSettings[] = {
+    "SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5",
+    "SET tcp_keepalives_count = 3", "SET lock_timeout = '30s'",
+    "SET idle_in_transaction_session_timeout = '5min'"};
+
 /// Our SQL refuses with SQLSTATE PGRST and a JSON message, the form PostgREST turns into an answer.
 constexpr std::string_view kRefusalSqlstate = "PGRST";
 
@@ -87,7 +94,10 @@ pg::Result Registry::call(std::string_view sql, const pg::Params& params) {
   }
 }
 
-void Registry::become_service_role() { database_.exec("SET ROLE service_role"); }
+void Registry::become_service_role() {
+  database_.exec("SET ROLE service_role");
+  for (const std::string_view setting : kSessionSettings) database_.exec(setting);
+}
 
 std::int64_t Registry::note_arrivals() { return call(kNoteArrivals, {}).integer(0, 0); }
 
@@ -129,6 +139,9 @@ std::string Registry::finish_move(const Claim& claim) {
   params.emplace_back(claim.target_path);
   return call(kFinishMove, params).string(0, 0);
 }
+
+// A lease of no length has run out: the next claim takes the step over at once.
+void Registry::release(const Claim& claim) { heartbeat(claim.tenant_id, claim.fence, 0); }
 
 std::string Registry::fail_step(const Claim& claim, const nlohmann::json& error,
                                 bool is_transient) {

@@ -65,7 +65,7 @@ class Registry {
 
   /// The step could not be done now: counted, and due again at the time returned (as text).
   std::string fail_step(const Claim& claim, const nlohmann::json& error, bool is_transient);
-  /// Gives the lease back with the step undone and uncounted.
+  /// Gives the lease back with the step undone; it is due again at once.
   void release(const Claim& claim);
 
  private:

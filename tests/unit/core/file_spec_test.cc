@@ -1,0 +1,301 @@
+#include "core/file_spec.h"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "core/error.h"
+#include "core/suggest.h"
+
+using namespace waybill;
+using nlohmann::json;
+
+namespace {
+
+json load(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  REQUIRE(file.good());
+  return json::parse(file);
+}
+
+json schema() {
+  return load(std::filesystem::path(WAYBILL_SOURCE_DIR) / "config/file-spec.schema.json");
+}
+
+/// A spec with every key there is.
+json full_spec() {
+  return json::parse(R"json({
+    "file_tag": "recipe_line", "entity": "recipe_line", "description": "Lines of recipes.",
+    "file_name": "recipe_lines_*.csv", "format": "csv", "encoding": "windows-1252",
+    "delimiter": ";", "quote": "'", "quotes": "lenient", "header": true,
+    "columns": [
+      {"name": "Recipe No", "to": "recipe_code", "type": "text", "required": true, "trim": true,
+       "null_values": ["(blank)"]},
+      {"name": "Active", "to": "active", "type": "boolean", "true_values": ["J"],
+       "false_values": ["N"]},
+      {"name": "From", "to": "valid_from", "type": "date", "date_format": "%d.%m.%Y"},
+      {"name": "Qty", "to": "quantity", "type": "decimal"},
+      {"name": "Line", "to": "line_no", "type": "integer"}],
+    "other_columns": "keep", "natural_key": ["recipe_code", "line_no"]
+})json");
+}
+
+/// The message a spec is refused with; "" when it is accepted.
+std::string refusal(const json& spec) {
+  try {
+    static_cast<void>(parse_file_spec(spec));
+    return "";
+  } catch (const Error& error) {
+    CHECK(error.code().id == error_code::kSpecInvalid.id);
+    return error.what();
+  }
+}
+
+/// The full spec with one place changed, as a JSON pointer says.
+json changed(const std::string& pointer, const json& value) {
+  json spec = full_spec();
+  spec[json::json_pointer(pointer)] = value;
+  return spec;
+}
+
+std::set<std::string> keys_of(const json& object) {
+  std::set<std::string> keys;
+  for (const auto& [key, value] : object.items()) keys.insert(key);
+  return keys;
+}
+
+using Catch::Matchers::Contains;
+
+}  // namespace
+
+TEST_CASE("file spec: every key is read", "[core][file_spec]") {
+  const FileSpec spec = parse_file_spec(full_spec());
+  CHECK(spec.file_tag == FileTag("recipe_line"));
+  CHECK(spec.entity == "recipe_line");
+  CHECK(spec.encoding == Encoding::kWindows1252);
+  CHECK(spec.dialect.delimiter == ';');
+  CHECK(spec.dialect.quote == '\'');
+  CHECK(spec.dialect.quote_rule == QuoteRule::kLenient);
+  CHECK(spec.other_columns == OtherColumns::kKeep);
+  REQUIRE(spec.columns.size() == 5);
+  CHECK(spec.columns[0].required);
+  CHECK(spec.columns[0].trim);
+  CHECK(spec.columns[0].null_values == std::vector<std::string>{"(blank)"});
+  CHECK(spec.columns[1].true_values == std::vector<std::string>{"J"});
+  CHECK(spec.columns[2].date_format == "%d.%m.%Y");
+  CHECK(spec.columns[4].type == ColumnType::kInteger);
+  CHECK(to_json(spec) == to_json(parse_file_spec(to_json(spec))));
+}
+
+TEST_CASE("file spec: what is left out has its default", "[core][file_spec]") {
+  const FileSpec spec = parse_file_spec_text(
+      R"({"file_tag":"a","entity":"party","file_name":"*","columns":[{"name":"N","to":"n"}]})");
+  CHECK(spec.encoding == Encoding::kUtf8);
+  CHECK(spec.dialect.delimiter == ',');
+  CHECK(spec.dialect.quote == '"');
+  CHECK(spec.dialect.quote_rule == QuoteRule::kStrict);
+  CHECK(spec.header);
+  CHECK(spec.other_columns == OtherColumns::kRefuse);
+  CHECK(spec.columns[0].type == ColumnType::kText);
+  CHECK_FALSE(spec.columns[0].required);
+  CHECK_FALSE(spec.columns[0].trim);
+  CHECK(spec.natural_key.empty());
+}
+
+// Goal:   the published schema and the parser know the same keys, words and defaults.
+// Method: compare the schema's properties with what to_json() writes for a spec that has all; add
+//         and remove each; hand every word of every enum to the parser.
+TEST_CASE("file spec: the schema and the parser know the same keys", "[core][file_spec]") {
+  const json known = schema();
+  const json& spec_keys = known.at("properties");
+  const json& column_keys = known.at("$defs").at("column").at("properties");
+  CHECK(refusal(full_spec()).empty());
+  CHECK(keys_of(full_spec()) == keys_of(spec_keys));
+  CHECK(keys_of(to_json(parse_file_spec(full_spec()))) == keys_of(spec_keys));
+
+  std::set<std::string> used_column_keys;
+  const json written = to_json(parse_file_spec(full_spec()));
+  for (const json& column : written.at("columns")) used_column_keys.merge(keys_of(column));
+  CHECK(used_column_keys == keys_of(column_keys));
+
+  // The parser's own lists, as its messages give them.
+  const std::string spec_message = refusal(changed("/zzzzzz", 1));
+  const std::string column_message = refusal(changed("/columns/0/zzzzzz", 1));
+  const auto listed = [](const std::string& message) {
+    const std::string list = message.substr(message.find("allowed are: ") + 13);
+    return 1 + std::count(list.begin(), list.end(), ',');
+  };
+  CHECK(listed(spec_message) == static_cast<std::ptrdiff_t>(spec_keys.size()));
+  CHECK(listed(column_message) == static_cast<std::ptrdiff_t>(column_keys.size()));
+  for (const std::string& key : keys_of(spec_keys)) CHECK_THAT(spec_message, Contains(key));
+  for (const std::string& key : keys_of(column_keys)) CHECK_THAT(column_message, Contains(key));
+}
+
+TEST_CASE("file spec: what the schema requires the parser requires, and no more",
+          "[core][file_spec]") {
+  const json known = schema();
+  const json minimal = json::parse(
+      R"({"file_tag":"a","entity":"party","file_name":"*","columns":[{"name":"N","to":"n"}]})");
+  CHECK(refusal(minimal).empty());
+  CHECK(keys_of(minimal).size() == known.at("required").size());
+  for (const json& key : known.at("required")) {
+    json spec = minimal;
+    spec.erase(key.get<std::string>());
+    CHECK_THAT(refusal(spec), Contains(key.get<std::string>()) && Contains("is missing"));
+  }
+  for (const json& key : known.at("$defs").at("column").at("required")) {
+    json spec = minimal;
+    spec["columns"][0].erase(key.get<std::string>());
+    CHECK_THAT(refusal(spec), Contains("columns[0]." + key.get<std::string>()));
+  }
+}
+
+TEST_CASE("file spec: the schema's words and defaults are the parser's", "[core][file_spec]") {
+  const json known = schema();
+  for (const auto& [key, property] : known.at("properties").items()) {
+    INFO(key);
+    if (property.contains("enum")) {
+      for (const json& word : property.at("enum")) CHECK(refusal(changed("/" + key, word)).empty());
+      CHECK_FALSE(refusal(changed("/" + key, "nonsense")).empty());
+    }
+    if (!property.contains("default")) continue;
+    json without = full_spec();
+    without.erase(key);
+    const json filled = to_json(parse_file_spec(without));
+    CHECK(filled.at(key) == property.at("default"));
+  }
+  const json& column = known.at("$defs").at("column").at("properties");
+  for (const json& word : column.at("type").at("enum")) {
+    json spec = changed("/columns/4/type", word);
+    if (word == "date") spec["columns"][4]["date_format"] = "%Y%m%d";
+    CHECK(refusal(spec).empty());
+  }
+  json bare = full_spec();
+  bare["columns"] =
+      json::parse(R"([{"name":"A","to":"a"},{"name":"B","to":"b","type":"boolean"}])");
+  bare["natural_key"] = json::array();
+  const json filled = to_json(parse_file_spec(bare));
+  for (const auto& [key, property] : column.items()) {
+    INFO(key);
+    if (!property.contains("default")) continue;
+    const bool is_boolean_key = key == "true_values" || key == "false_values";
+    CHECK(filled.at("columns").at(is_boolean_key ? 1 : 0).at(key) == property.at("default"));
+  }
+}
+
+TEST_CASE("file spec: an unknown key is refused with its place and the nearest known one",
+          "[core][file_spec]") {
+  CHECK_THAT(refusal(changed("/delimeter", ",")),
+             Contains("WB-3014") && Contains("delimeter") && Contains("mean \"delimiter\""));
+  CHECK_THAT(refusal(changed("/columns/1/requird", true)),
+             Contains("columns[1].requird") && Contains("mean \"required\""));
+  CHECK_THAT(refusal(changed("/columns/1/colour", "red")), !Contains("mean"));
+}
+
+TEST_CASE("file spec: a bad value is refused with its place and what is allowed",
+          "[core][file_spec]") {
+  const auto says = [](const std::string& pointer, const json& value, const std::string& words) {
+    INFO(pointer << " = " << value);
+    CHECK_THAT(refusal(changed(pointer, value)), Contains(words));
+  };
+  says("/file_tag", "Recipe", "lower-case");
+  says("/file_tag", "a-b", "file_tag");
+  says("/file_tag", 7, "must be text");
+  says("/entity", "recipes", "mean \"recipe\"?");
+  says("/entity", "zzzzzzzzz", "allowed are: component");
+  says("/file_name", "sub/*.csv", "base name");
+  says("/file_name", "a[b", "not closed");
+  says("/file_name", "", "1 to 255");
+  says("/encoding", "utf8", "mean \"utf-8\"?");
+  says("/format", "xlsx", "allowed are: csv");
+  for (const char* bad : {"", ",,", "a", "1", "\n", "\r", "é"})
+    says("/delimiter", bad, "one ASCII");
+  says("/delimiter", std::string(1, '\0'), "one ASCII");
+  says("/delimiter", "'", "differ");
+  says("/quote", "\"\"", "one ASCII");
+  says("/quote", nullptr, "says nothing when quote is null");
+  says("/header", "yes", "true or false");
+  says("/header", false, "keep without a header");
+  says("/columns", json::array(), "1 to 1600");
+  says("/columns", json::object(), "1 to 1600");
+  says("/columns/0", "Recipe No", "must be an object");
+  says("/columns/0/name", " ", "columns[0].name");
+  says("/columns/0/to", "Recipe Code", "payload key");
+  says("/columns/1/to", "recipe_code", "earlier column");
+  says("/columns/1/name", " Recipe No", "earlier column");
+  says("/columns/3/type", "number", "allowed are: text, integer");
+  says("/columns/3/date_format", "%Y", "type date only");
+  says("/columns/2/date_format", "%d.%m.%y", "allowed after %");
+  says("/columns/2/date_format", "%d.%m.", "lacks %Y");
+  says("/columns/2/date_format", "%Y-%m-%d %d", "twice");
+  says("/columns/2/date_format", "%Y-%m-%d %", "allowed after %");
+  says("/columns/0/true_values", {"x"}, "type boolean only");
+  says("/columns/1/false_values", {"j"}, "shares a word");
+  says("/columns/0/null_values", "x", "list of text");
+  says("/columns/0/null_values", {"x", 1}, "null_values[1]");
+  says("/columns/0/null_values", {"x", "x"}, "twice");
+  says("/columns/0/null_values", {" x"}, "trim removes");
+  says("/other_columns", "drop", "allowed are: refuse, ignore, keep");
+  says("/natural_key", {"recipe"}, "natural_key[0]");
+  CHECK_THAT(refusal(json::array()), Contains("the top must be") || Contains("must be an object"));
+}
+
+TEST_CASE("file spec: text that is not JSON, or says a key twice, is refused",
+          "[core][file_spec]") {
+  const auto text_refusal = [](const std::string& text) {
+    try {
+      static_cast<void>(parse_file_spec_text(text));
+      return std::string();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+  };
+  CHECK_THAT(text_refusal("{\"file_tag\": "), Contains("WB-3014") && Contains("not JSON"));
+  CHECK_THAT(text_refusal(""), Contains("not JSON"));
+  CHECK_THAT(text_refusal("{\"columns\": 1e999}"), Contains("WB-3014"));
+  CHECK_THAT(text_refusal(R"({"entity":"party","entity":"recipe"})"), Contains("twice"));
+  CHECK_THAT(text_refusal(R"({"columns":[{"name":"a","name":"b"}]})"), Contains("twice"));
+}
+
+TEST_CASE("file spec: a text cut short anywhere is refused, never more", "[core][file_spec]") {
+  const std::string text = full_spec().dump();
+  for (std::size_t size = 0; size < text.size(); ++size) {
+    CHECK_THROWS_AS(parse_file_spec_text(text.substr(0, size)), Error);
+  }
+  CHECK_NOTHROW(parse_file_spec_text(text));
+}
+
+TEST_CASE("file spec: every spec in config/agencies is good", "[core][file_spec]") {
+  int count = 0;
+  const std::filesystem::path root = std::filesystem::path(WAYBILL_SOURCE_DIR) / "config/agencies";
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+    if (entry.path().extension() != ".json" || entry.path().filename() == "_agency.json") continue;
+    INFO(entry.path());
+    CHECK(refusal(load(entry.path())).empty());
+    CHECK(entry.path().stem() == load(entry.path()).at("file_tag").get<std::string>());
+    ++count;
+  }
+  CHECK(count > 0);
+}
+
+TEST_CASE("file spec: a file belongs to the spec whose pattern its base name matches",
+          "[core][file_spec]") {
+  const FileSpec spec = parse_file_spec(full_spec());
+  CHECK(matches_file_name(spec, "Recipe_Lines_20261120.CSV"));
+  CHECK_FALSE(matches_file_name(spec, "recipe_20261120.csv"));
+}
+
+TEST_CASE("suggest: the nearest word, or none when nothing is near", "[core][file_spec]") {
+  constexpr std::array<std::string_view, 3> known = {"delimiter", "quote", "quotes"};
+  CHECK(nearest_word("Delimiter", known) == "delimiter");
+  CHECK(nearest_word("quot", known) == "quote");
+  CHECK(nearest_word("quotess", known) == "quotes");
+  CHECK(nearest_word("header", known).empty());
+  CHECK(nearest_word("", known).empty());
+  CHECK(nearest_word(std::string(100'000, 'x'), known).empty());
+}

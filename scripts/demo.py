@@ -77,7 +77,7 @@ class Demo:
     def show_progress(self):
         """Prints what happened at central since the last look."""
         events = self.loop.database.rows(f"""
-            SELECT e.seq, to_char(e.created_at AT TIME ZONE 'UTC', 'HH24:MI:SS.MS') AS at, f.relative_path AS file,
+            SELECT e.seq, to_char(e.at AT TIME ZONE 'UTC', 'HH24:MI:SS.MS') AS at, f.relative_path AS file,
                    e.to_state, f.rows_staged, f.entity, f.error_code, f.error ->> 'message' AS message
               FROM ingest.job_event e LEFT JOIN ingest.job_file f USING (job_file_id)
              WHERE e.seq > {self.seen_seq} AND e.to_state IS NOT NULL AND f.job_file_id IS NOT NULL

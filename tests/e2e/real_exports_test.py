@@ -25,7 +25,9 @@ class RealExportsTest(LoopTest):
         for entry in real_files():
             name = entry["path"].rsplit("/", 1)[1]
             with self.subTest(entry["path"]):
-                file = self.registered(entry["tenant"], name, {"archived"})
+                file = self.registered(entry["tenant"], name, {"archived", "duplicate"})
+                if file["state"] == "duplicate":
+                    continue  # two nights with the same bytes: one is staged, the other recorded
                 self.assertEqual(file["rows_staged"], entry["rows"])
                 spec = independent.spec_of(entry["tenant"], entry["file_tag"])
                 for fact in entry["values"]:
@@ -35,6 +37,9 @@ class RealExportsTest(LoopTest):
                         fact["value"])
                 total += independent.compare(self, self.loop.database, file["job_file_id"], entry["entity"],
                                              spec, (REAL_DATA / entry["path"]).read_bytes())
+        twins = [entry for entry in real_files() if "same_content_as" in entry]
+        states = sorted(row["state"] for row in self.loop.files())
+        self.assertEqual(states, ["archived"] * (len(states) - len(twins)) + ["duplicate"] * len(twins))
         print(f"real exports: {total} rows of {len(real_files())} files compared one by one")
 
 

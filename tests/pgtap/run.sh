@@ -18,11 +18,12 @@ if [ -z "$server" ]; then
 fi
 trap cleanup EXIT
 
-run() { psql -X -q -v ON_ERROR_STOP=1 -d "$1" "${@:2}"; }
+run() { psql -X -q -o /dev/null -v ON_ERROR_STOP=1 -d "$1" "${@:2}"; }
 run "$server" -c "CREATE DATABASE $database"
 url=${server/\/postgres\?//$database?}
 for file in "$root"/central/standin/bootstrap/*.sql; do run "$url" -f "$file"; done
 # As on Supabase, migrations are run by `postgres`, which is no superuser there.
 for file in "$root"/schema/supabase/migrations/*.sql; do run "${url/supabase_admin@/postgres@}" -f "$file"; done
 run "$url" -c 'CREATE EXTENSION IF NOT EXISTS pgtap WITH SCHEMA public' -c 'CREATE EXTENSION IF NOT EXISTS dblink WITH SCHEMA extensions'
-pg_prove --failures -d "$url" "$root"/schema/supabase/tests/*.sql
+# pg_prove takes names, not addresses.
+PGHOST=${server#*host=} PGUSER=supabase_admin pg_prove --failures -d "$database" "$root"/schema/supabase/tests/*.sql

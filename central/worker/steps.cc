@@ -178,10 +178,12 @@ void verify(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold&
     log_info(fmt::format("verified {} {}: {} bytes, SHA-256 as promised ({})", claim.tenant,
                          claim.relative_path, measured.size_bytes, seconds_since(started_ms)));
   } else {
-    log_warning(fmt::format(
-        "not verified {} {}: the stored {} bytes are not the promised {}; "
-        "the file is now {}",
-        claim.tenant, claim.relative_path, measured.size_bytes, claim.size_bytes, state));
+    const std::string what = measured.size_bytes == claim.size_bytes
+                                 ? "the stored bytes have another SHA-256 than promised"
+                                 : fmt::format("{} bytes are stored, {} were promised",
+                                               measured.size_bytes, claim.size_bytes);
+    log_warning(fmt::format("not verified {} {}: {}; the file is now {}", claim.tenant,
+                            claim.relative_path, what, state));
   }
 }
 

@@ -1,0 +1,131 @@
+// The worker with nothing in between replaced: agent's calls over HTTP, signed PUT, stand-in,
+// registry, staging.
+#include <catch2/catch.hpp>
+
+#include "central/standin/server.h"
+#include "central/storage/storage_client.h"
+#include "core/error.h"
+#include "sync/http/http_client.h"
+#include "tests/integration/worker_fixture.h"
+
+namespace waybill::test {
+namespace {
+
+/// The stand-in in front of Central's database, its objects in a folder of their own.
+class RunningStandIn {
+ public:
+  explicit RunningStandIn(Central& central)
+      : folder_(std::filesystem::temp_directory_path() / ("waybill-objects-" + random_uuid())) {
+    options_.database_url = PrivatePostgres::as_role(central.url, "authenticator");
+    options_.objects_folder = folder_;
+    options_.listen = "127.0.0.1:0";
+    options_.keys = {"sb_publishable_of_the_tests", kServiceKey,
+                     central.value("SELECT decrypted_secret FROM vault.decrypted_secrets WHERE "
+                                   "name = 'waybill_storage_signing_secret'")};
+    server_ = std::make_unique<standin::StandIn>(options_);
+  }
+  ~RunningStandIn() {
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  RunningStandIn(const RunningStandIn&) = delete;
+  RunningStandIn& operator=(const RunningStandIn&) = delete;
+
+  [[nodiscard]] std::string url() const { return server_->url(); }
+
+ private:
+  const std::filesystem::path folder_;
+  standin::StandInOptions options_;
+  std::unique_ptr<standin::StandIn> server_;
+};
+
+HttpResponse put(HttpClient& http, const std::string& url, const std::string& content) {
+  HttpRequest request;
+  request.method = "PUT";
+  request.url = url;
+  request.headers = {{"content-type", "text/csv"}};
+  request.upload_size_bytes = static_cast<std::int64_t>(content.size());
+  std::size_t sent = 0;
+  request.upload_source = [&](char* into, std::size_t room) {
+    const std::size_t count = std::min(room, content.size() - sent);
+    content.copy(into, count, sent);
+    sent += count;
+    return count;
+  };
+  return http.send(request);
+}
+
+TEST_CASE("worker: through signed PUT and the stand-in to staging and archive",
+          "[worker][standin]") {
+  Central central;
+  RunningStandIn standin(central);
+  central.add_agency("harbor-kitchen", {spec_of("recipe")});
+  const std::string content = export_of("R", 3000);
+  const json opened = central.open("harbor-kitchen", "recipe", "recipe_1.csv", content);
+  const std::string file = opened.at("job_file_id");
+  HttpClient http({.user_agent = "waybill-test"});
+  const std::string target = standin.url() + opened.at("upload").at("url").get<std::string>();
+  CHECK(put(http, target, content).status == 200);
+
+  RunningWorker worker(central, standin.url());
+  REQUIRE(central.reaches(file, "archived"));
+  CHECK(central.staged_rows(file) == 3000);
+  CHECK(central.value("SELECT content_sha256 FROM staging.lineage($1::uuid, 3000)", {file}) ==
+        sha256_hex(content));
+  CHECK(central.value("SELECT name FROM storage.objects") == central.field(file, "object_path"));
+}
+
+TEST_CASE("storage client: reads, looks and moves on the stand-in as on the fake",
+          "[storage][standin]") {
+  Central central;
+  RunningStandIn standin(central);
+  central.add_agency("harbor-kitchen", {spec_of("recipe")});
+  const std::string content = export_of("R", 3);
+  const json opened = central.open("harbor-kitchen", "recipe", "recipe_1.csv", content);
+  const std::string path = opened.at("upload").at("path");
+  HttpClient http({.user_agent = "waybill-test"});
+  REQUIRE(
+      put(http, standin.url() + opened.at("upload").at("url").get<std::string>(), content).status ==
+      200);
+  FakeStorage fake;
+  fake.put(path, content);
+
+  for (const std::string& url : {standin.url(), fake.url()}) {
+    INFO((url == fake.url() ? "fake" : "stand-in"));
+    StorageClient storage(http, {url + "/", kServiceKey});
+    std::string read;
+    storage.read(kBucket, path, [&](std::string_view bytes) { read.append(bytes); });
+    CHECK(read == content);
+    CHECK(storage.info(kBucket, path)->size_bytes == static_cast<std::int64_t>(content.size()));
+    CHECK_FALSE(storage.info(kBucket, path + "x"));
+
+    const auto code_of = [](const std::function<void()>& call) -> std::string {
+      try {
+        call();
+      } catch (const Error& error) {
+        CHECK(std::string(error.what()).find(kServiceKey) == std::string::npos);
+        return std::string(error.code().id);
+      }
+      return "none";
+    };
+    CHECK(code_of([&] { storage.read(kBucket, path + "x", {}); }) == "WB-4001");
+    CHECK(code_of([&] { storage.read("no-bucket", path, {}); }) == "WB-4005");
+    CHECK(code_of([&] { storage.move(kBucket, path + "x", path + "y"); }) == "WB-4001");
+    CHECK(code_of([&] { storage.move(kBucket, path, path + ".moved"); }) == "none");
+    CHECK(code_of([&] { storage.move(kBucket, path, path + ".moved"); }) == "none");  // again
+    CHECK(storage.info(kBucket, path + ".moved"));
+    CHECK_FALSE(storage.info(kBucket, path));
+    StorageClient stranger(http, {url, "sb_secret_wrong"});
+    CHECK(code_of([&] { stranger.read(kBucket, path + ".moved", {}); }) == "WB-4005");
+  }
+  StorageClient nobody(http, {"http://127.0.0.1:1", kServiceKey});
+  try {
+    nobody.read(kBucket, path, {});
+    FAIL("nobody answered");
+  } catch (const Error& error) {
+    CHECK(&error.code() == &error_code::kStorageUnavailable);
+  }
+}
+
+}  // namespace
+}  // namespace waybill::test

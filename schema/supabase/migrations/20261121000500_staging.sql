@@ -3,29 +3,87 @@
 -- Needs:  0004.   Locks: none; all is new.
 -- Rule:   released migrations are never edited; add the next number.
 
--- Rows reach staging through one COPY per file. The guard looks at the statement's rows together:
--- every (tenant, job, file) among them must be a registered file of this entity, of that tenant and
--- job, that is verified and not staged yet. docs/decisions/0003 has the figures.
-CREATE FUNCTION staging.guard_rows() RETURNS trigger
+-- Rows reach staging through one COPY per file. Checking each row against the registry would cost more
+-- than loading it (docs/decisions/0003 has the figures), so the check is of a load as a whole: the
+-- first statement that adds rows opens a load here, ingest.finish_stage counts and closes it, and a
+-- transaction that leaves one open cannot commit.
+CREATE TABLE staging.open_load (
+  transaction_id xid8   NOT NULL,
+  entity         text   NOT NULL,
+  rows_before    bigint NOT NULL,
+  CONSTRAINT a_transaction_opens_one_load_of_an_entity PRIMARY KEY (transaction_id, entity)
+);
+COMMENT ON TABLE  staging.open_load IS 'Loads that are going on; no row of it outlives its transaction.';
+COMMENT ON COLUMN staging.open_load.transaction_id IS 'The transaction that adds the rows.';
+COMMENT ON COLUMN staging.open_load.entity IS 'The entity, and so the staging table, that it adds to.';
+COMMENT ON COLUMN staging.open_load.rows_before IS 'Rows that this session had added to the table when the load was opened.';
+ALTER TABLE staging.open_load ENABLE ROW LEVEL SECURITY;
+
+-- PostgreSQL counts what a session adds to a table, whatever the rows say; rolled-back rows count too.
+CREATE FUNCTION staging.rows_added(p_entity text) RETURNS bigint
+LANGUAGE sql VOLATILE SET search_path = '' AS $$
+  SELECT pg_catalog.pg_stat_get_xact_tuples_inserted(format('staging.%I', p_entity)::regclass)
+$$;
+COMMENT ON FUNCTION staging.rows_added(text) IS
+  'Rows this session has added to the entity''s table; the difference of two readings in a transaction is exact.';
+
+CREATE FUNCTION staging.open_load() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
-  IF EXISTS (
-    SELECT FROM (SELECT DISTINCT a.tenant_id, a.job_id, a.job_file_id FROM added AS a) AS r
-      LEFT JOIN ingest.job_file AS f
-        ON f.job_file_id = r.job_file_id AND f.tenant_id = r.tenant_id AND f.job_id = r.job_id
-       AND f.entity = TG_TABLE_NAME AND f.state = 'verified'
-     WHERE f.job_file_id IS NULL
-  ) THEN
+  INSERT INTO staging.open_load (transaction_id, entity, rows_before)
+  VALUES (pg_current_xact_id(), TG_TABLE_NAME, staging.rows_added(TG_TABLE_NAME))
+  ON CONFLICT (transaction_id, entity) DO NOTHING;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION staging.open_load() IS 'Trigger: rows are about to be added, so a load is going on.';
+
+CREATE FUNCTION staging.refuse_open_load() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF EXISTS (SELECT FROM staging.open_load AS l
+              WHERE l.transaction_id = NEW.transaction_id AND l.entity = NEW.entity) THEN
     PERFORM ingest.refuse('WB-2004', 403,
-      format('rows for staging.%s name a file that is not a verified %s file of their tenant and job',
-             TG_TABLE_NAME, TG_TABLE_NAME),
-      'The rows were not taken; report it if unexpected.');
+      format('rows were added to staging.%s that are not of a file whose staging was finished', NEW.entity),
+      'Stage through ingest.claim_next and ingest.finish_stage.');
   END IF;
   RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION staging.guard_rows() IS
-  'Trigger: refuses (WB-2004) rows whose file is not a verified file of their tenant, job and entity.';
+COMMENT ON FUNCTION staging.refuse_open_load() IS 'Trigger, at commit: refuses (WB-2004) rows whose load nobody finished.';
+
+CREATE CONSTRAINT TRIGGER a_load_is_finished_before_commit AFTER INSERT OR UPDATE ON staging.open_load
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION staging.refuse_open_load();
+
+-- Closes the load of a file and returns its rows: all that this transaction added are of this file,
+-- of its tenant and job, and nobody added any before.
+CREATE FUNCTION staging.close_load(p_file ingest.job_file) RETURNS bigint
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_before bigint;
+  v_added  bigint := 0;
+  v_rows   bigint;
+  v_own    bigint;
+BEGIN
+  DELETE FROM staging.open_load AS l
+   WHERE l.transaction_id = pg_current_xact_id() AND l.entity = p_file.entity RETURNING l.rows_before INTO v_before;
+  IF FOUND THEN
+    v_added := staging.rows_added(p_file.entity) - v_before;
+  END IF;
+  EXECUTE format('SELECT count(*), count(*) FILTER (WHERE r.tenant_id = $2 AND r.job_id = $3) '
+              || 'FROM staging.%I AS r WHERE r.job_file_id = $1', p_file.entity)
+    INTO v_rows, v_own USING p_file.job_file_id, p_file.tenant_id, p_file.job_id;
+  IF v_own <> v_rows OR v_added <> v_rows THEN
+    PERFORM ingest.refuse('WB-2004', 403,
+      format('%s rows were added to staging.%s, %s are of this file, %s of them of its tenant and job',
+             v_added, p_file.entity, v_rows, v_own),
+      'The rows were not taken; report it if unexpected.');
+  END IF;
+  RETURN v_rows;
+END
+$$;
+COMMENT ON FUNCTION staging.close_load(ingest.job_file) IS
+  'Ends a file''s load and counts its rows; refused (WB-2004) when a row is of another file, tenant or job.';
 
 DO $$
 DECLARE
@@ -53,8 +111,8 @@ BEGIN
       COMMENT ON COLUMN staging.%1$I.source_row IS 'Record number in the partner''s original file, from 1, header not counted.';
       COMMENT ON COLUMN staging.%1$I.natural_key IS 'The partner''s own key: its fields joined by U+001F; null when the spec names none.';
       COMMENT ON COLUMN staging.%1$I.payload IS 'The row as the file spec maps it.';
-      CREATE TRIGGER a_row_belongs_to_a_verified_file_of_its_tenant AFTER INSERT ON staging.%1$I
-        REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION staging.guard_rows();
+      CREATE TRIGGER a_row_belongs_to_a_file_of_its_tenant BEFORE INSERT ON staging.%1$I
+        FOR EACH STATEMENT EXECUTE FUNCTION staging.open_load();
       CREATE TRIGGER a_staged_row_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON staging.%1$I
         FOR EACH STATEMENT EXECUTE FUNCTION ingest.forbid_change();
       ALTER TABLE staging.%1$I ENABLE ROW LEVEL SECURITY;

@@ -84,8 +84,7 @@ BEGIN
     PERFORM ingest.refuse('WB-4003', 409, 'the bytes that were read are not the bytes that the ledger names',
       'Look for whoever alters stored objects.');
   END IF;
-  EXECUTE format('SELECT count(*) FROM staging.%I AS r WHERE r.job_file_id = $1', v_file.entity)
-    INTO v_rows USING p_job_file_id;
+  v_rows := staging.close_load(v_file);
   IF v_rows IS DISTINCT FROM p_rows THEN
     PERFORM ingest.refuse('WB-5003', 500, format('%s rows are in staging, %s were announced', v_rows, p_rows),
       'Report it; this is a defect.');

@@ -47,7 +47,8 @@ GRANT SELECT ON ingest.tenant, ingest.tenant_user, ingest.file_spec, ingest.job,
   ingest.job_event, ingest.ledger_anchor, ingest.lease, ingest.entity, ingest.job_file_move TO authenticated;
 GRANT SELECT (agent_id, tenant_id, agent_name, enrolled_at, last_seen_at, health, revoked_at, revoked_reason)
   ON ingest.agent TO authenticated;
-GRANT SELECT ON ALL TABLES IN SCHEMA staging TO authenticated;
+GRANT SELECT ON staging.component, staging.variant, staging.recipe, staging.recipe_line, staging.party,
+  staging.uom_conversion, staging.any_row, staging.provenance TO authenticated;
 
 CREATE FUNCTION ingest.my_tenants() RETURNS SETOF uuid
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = '' AS $$

@@ -36,6 +36,7 @@ enum class FileEvent : std::uint8_t {
   kAccepted,       ///< storage answered 2xx
   kInterrupted,    ///< no clear answer: broken line, 5xx, "exists already", or we were killed
   kTargetExpired,  ///< storage refused the upload's token before taking a byte
+  kDeclined,       ///< storage would not take it (too large, no bucket); tried again later
   kMissing,        ///< central looked and the object is not there (or not of the right size)
   kSentBack,       ///< central found other bytes than promised and waits for them again
   kArrived,
@@ -84,6 +85,7 @@ inline constexpr std::array kFileEventNames = {
     FileEventName{FileEvent::kAccepted, "accepted"},
     FileEventName{FileEvent::kInterrupted, "interrupted"},
     FileEventName{FileEvent::kTargetExpired, "target_expired"},
+    FileEventName{FileEvent::kDeclined, "declined"},
     FileEventName{FileEvent::kMissing, "missing"},
     FileEventName{FileEvent::kSentBack, "sent_back"},
     FileEventName{FileEvent::kArrived, "arrived"},
@@ -116,6 +118,7 @@ inline constexpr std::array kFileTransitions = {
     FileTransition{FileState::kUploading, FileEvent::kAccepted, FileState::kUploaded},
     FileTransition{FileState::kUploading, FileEvent::kInterrupted, FileState::kUnsettled},
     FileTransition{FileState::kUploading, FileEvent::kTargetExpired, FileState::kQueued},
+    FileTransition{FileState::kUploading, FileEvent::kDeclined, FileState::kQueued},
     FileTransition{FileState::kUploaded, FileEvent::kMissing, FileState::kQueued},
     FileTransition{FileState::kUnsettled, FileEvent::kMissing, FileState::kQueued},
     // central has the bytes

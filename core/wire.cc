@@ -230,7 +230,7 @@ std::vector<FileAnswer> parse_file_answers(const Json& body, std::string_view rp
     const Reader from(rpc, item);
     FileAnswer file;
     file.job_file_id = JobFileId(from.text("job_file_id"));
-    file.state = from.text("state");
+    file.state = from.text_or("state", "");
     file.upload = read_target(from);
     file.problem = read_problem_at(from, "problem");
     if (!file.problem) file.problem = read_problem_at(from, "error");

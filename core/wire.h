@@ -101,7 +101,7 @@ struct OpenJobAnswer {
 // ingest_renew_uploads, ingest_confirm_uploads
 struct FileAnswer {
   JobFileId job_file_id;
-  std::string state;
+  std::string state;  ///< empty when central does not know the file (problem WB-2104)
   std::optional<UploadTarget> upload;
   std::optional<FileProblem> problem;
 };

@@ -52,7 +52,15 @@ inline constexpr const char* kWatchProblem = "watch_problem";      ///< JSON {co
 
 /// What one sync brought, to be stored as one.
 struct SyncResult {
+  /// News of a file that moves nothing, but need not be looked at again.
+  struct Seen {
+    FileId file;
+    JobFileId job_file_id;
+    std::int64_t central_seq = 0;
+  };
+
   std::vector<Move> moves;
+  std::vector<Seen> seen;
   std::int64_t cursor = 0;
   std::optional<wire::Specs> specs;
   nlohmann::json settings = nlohmann::json::object();
@@ -134,6 +142,7 @@ class Ledger {
   void put_meta(const char* name, const std::string& value);
   void append_event(const EventDraft& draft);
   void move_one(const Move& move);
+  void mark_seen(const SyncResult::Seen& seen);
   void touch_job_of(FileId file);
   Discovery record_hash(const HashedFile& file);
   void add_version(const HashedFile& file, std::int32_t export_number);

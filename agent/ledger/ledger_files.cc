@@ -46,7 +46,7 @@ constexpr const char* kMoveFile = R"sql(
          next_attempt_at_ms = coalesce(:next_attempt_at_ms, next_attempt_at_ms),
          entity = coalesce(:entity, entity),
          rows_staged = coalesce(:rows_staged, rows_staged),
-         central_seq = max(central_seq, coalesce(:central_seq, 0)),
+         central_seq = coalesce(:central_seq, central_seq),
          attempt_count = attempt_count + :attempts,
          updated_at_ms = :now_ms
    WHERE file_number = :file_number AND state = :from
@@ -62,6 +62,12 @@ constexpr const char* kStartAnew = R"sql(
 constexpr const char* kPutOff = R"sql(
   UPDATE job_file
      SET next_attempt_at_ms = :next_attempt_at_ms, error_code = :error_code, error = :error
+   WHERE file_number = :file_number
+)sql";
+
+constexpr const char* kMarkSeen = R"sql(
+  UPDATE job_file
+     SET central_seq = :central_seq, job_file_id = coalesce(job_file_id, :job_file_id)
    WHERE file_number = :file_number
 )sql";
 
@@ -263,6 +269,14 @@ void Ledger::put_off(FileId file, std::int64_t next_attempt_at_ms,
     set->bind(":file_number", file.value);
     set->exec();
   });
+}
+
+void Ledger::mark_seen(const SyncResult::Seen& seen) {
+  Prepared mark = database_->prepared(sql::kMarkSeen);
+  mark->bind(":central_seq", seen.central_seq);
+  mark->bind(":job_file_id", seen.job_file_id.value);
+  mark->bind(":file_number", seen.file.value);
+  mark->exec();
 }
 
 void Ledger::touch_job_of(FileId file) {

@@ -1,0 +1,192 @@
+#include "agent/config/agent_config.h"
+
+#include <fmt/core.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
+
+#include "core/error.h"
+#include "core/suggest.h"
+#include "sync/http/http_client.h"
+
+namespace waybill {
+
+namespace {
+
+using Json = nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kConfigBytesMax = 64 * 1024;
+constexpr std::int64_t kHourMs = 3'600'000;
+
+/// One object of the configuration. Every key that is read counts as known; finish() complains
+/// about the others.
+class Section {
+ public:
+  Section(const std::string& file, std::string path, const Json& object)
+      : file_(file), path_(std::move(path)), object_(object) {
+    if (!object.is_object()) fail("", "must be an object: {...}");
+  }
+
+  [[nodiscard]] std::string text(const char* key) {
+    const Json* value = find(key);
+    if (value == nullptr) fail(key, "is missing; it must be text that is not empty");
+    if (!value->is_string() || value->get_ref<const std::string&>().empty()) {
+      fail(key, "must be text that is not empty");
+    }
+    return value->get<std::string>();
+  }
+
+  void integer(const char* key, std::int64_t low, std::int64_t high, std::int64_t& into) {
+    const Json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_number_integer() || *value < low || *value > high) {
+      fail(key, fmt::format("must be a whole number from {} to {}", low, high));
+    }
+    into = value->get<std::int64_t>();
+  }
+
+  void boolean(const char* key, bool& into) {
+    const Json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_boolean()) fail(key, "must be true or false");
+    into = value->get<bool>();
+  }
+
+  [[nodiscard]] bool has(const char* key) { return find(key) != nullptr; }
+
+  /// The object at `key`, or an empty one when it is not there.
+  [[nodiscard]] Section inner(const char* key) {
+    static const Json kEmpty = Json::object();
+    const Json* value = find(key);
+    return {file_, dotted(key), value == nullptr ? kEmpty : *value};
+  }
+
+  void finish() const {
+    std::vector<std::string_view> known(known_.begin(), known_.end());
+    for (const auto& [key, value] : object_.items()) {
+      if (known_.contains(key)) continue;
+      const std::string_view nearest = nearest_word(key, known);
+      const std::string hint = nearest.empty() ? "" : fmt::format("did you mean \"{}\"? ", nearest);
+      fail(key, fmt::format("is not a key we know; {}Allowed here: {}", hint, list_words(known)));
+    }
+  }
+
+  [[noreturn]] void fail(const std::string& key, std::string_view cause) const {
+    throw Error(error_code::kConfigInvalid, "read configuration", file_,
+                fmt::format("\"{}\" {}", key.empty() ? path_ : dotted(key), cause));
+  }
+
+ private:
+  const Json* find(const char* key) {
+    known_.insert(key);
+    const auto found = object_.find(key);
+    return found == object_.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] std::string dotted(const std::string& key) const {
+    return path_.empty() ? key : path_ + "." + key;
+  }
+
+  const std::string& file_;
+  std::string path_;
+  const Json& object_;
+  std::set<std::string> known_;
+};
+
+/// Text to JSON; a key given twice is refused, since one of the two would silently win.
+Json parse_strictly(const std::string& text, const std::string& file) {
+  std::vector<std::set<std::string>> open_objects;
+  std::string doubled;
+  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
+    if (event == Json::parse_event_t::object_end) open_objects.pop_back();
+    if (event == Json::parse_event_t::key &&
+        !open_objects.back().insert(value.get<std::string>()).second) {
+      doubled = value.get<std::string>();
+    }
+    return true;
+  };
+  try {
+    Json out = Json::parse(text, watch, true, true);
+    if (!doubled.empty()) {
+      throw Error(error_code::kConfigInvalid, "read configuration", file,
+                  "\"" + doubled + "\" is given twice");
+    }
+    return out;
+  } catch (const Json::parse_error& failure) {
+    throw Error(error_code::kConfigInvalid, "read configuration", file,
+                fmt::format("it is not JSON; look near byte {}", failure.byte));
+  }
+}
+
+bool is_within(const fs::path& inner, const fs::path& outer) {
+  const fs::path relative = inner.lexically_relative(outer);
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+fs::path folder(Section& root, const char* key, const fs::path& base) {
+  fs::path path = (base / root.text(key)).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // "folder/" and "folder" are the same
+  return path;
+}
+
+void read_sections(Section& root, AgentConfig& out) {
+  Section ready = root.inner("ready");
+  ready.integer("quiet_ms", 100, kHourMs, out.ready.quiet_ms);
+  ready.finish();
+  Section scan = root.inner("scan");
+  scan.integer("interval_ms", 200, 24 * kHourMs, out.scan.interval_ms);
+  scan.boolean("notifications", out.scan.notifications);
+  scan.finish();
+  Section sync = root.inner("sync");
+  sync.integer("interval_ms", 0, kHourMs, out.sync.interval_ms);
+  sync.finish();
+  Section upload = root.inner("upload");
+  upload.integer("parallel", 1, 16, out.upload.parallel);
+  upload.finish();
+  Section delivery = root.inner("delivery");
+  delivery.integer("close_after_idle_ms", 0, 24 * kHourMs, out.delivery.close_after_idle_ms);
+  delivery.finish();
+  Section log = root.inner("log");
+  std::string level = "info";
+  if (log.has("level")) level = log.text("level");
+  if (!parse_log_level(level, out.log.level)) {
+    log.fail("level", "must be one of debug, info, warning, error");
+  }
+  log.finish();
+}
+
+}  // namespace
+
+AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
+  const std::string name = file.string();
+  const Json json = parse_strictly(text, name);
+  Section root(name, "", json);
+  AgentConfig out;
+  if (root.has("$schema")) (void)root.text("$schema");  // for editors
+  out.project_url = root.text("project_url");
+  while (out.project_url.ends_with('/')) out.project_url.pop_back();
+  check_url_is_safe(out.project_url);
+  out.publishable_key = root.text("publishable_key");
+  out.export_folder = folder(root, "export_folder", file.parent_path());
+  out.state_folder = folder(root, "state_folder", file.parent_path());
+  if (is_within(out.state_folder, out.export_folder)) {
+    root.fail("state_folder", "must not lie in export_folder: its files would be taken for exports");
+  }
+  read_sections(root, out);
+  root.finish();
+  return out;
+}
+
+AgentConfig read_agent_config(FileSystem& files, const fs::path& file) {
+  std::string text;
+  try {
+    text = read_whole_file(files, fs::absolute(file), kConfigBytesMax);
+  } catch (const Error& error) {
+    throw Error(error_code::kConfigUnreadable, "read configuration", file.string(), error.cause());
+  }
+  return parse_agent_config(text, fs::absolute(file));
+}
+
+}  // namespace waybill

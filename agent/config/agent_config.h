@@ -1,0 +1,52 @@
+// AgentConfig: the agent's configuration file, read strictly.
+//
+// Place:    agent/config; read once at start. config/agent.schema.json describes the same keys for
+//           editors, and a test holds that both know the same ones.
+// Units:    *_ms are milliseconds.
+// Errors:   WB-1001 when the file cannot be read; WB-1002 naming file, key path, what is allowed
+//           and the nearest known key; WB-1005 when project_url is not safe.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "core/file_system.h"
+#include "core/log.h"
+
+namespace waybill {
+
+struct AgentConfig {
+  std::string project_url;      ///< https, or http to loopback; no slash at the end
+  std::string publishable_key;  ///< the project's; not a secret
+  std::filesystem::path export_folder;
+  std::filesystem::path state_folder;  ///< ledger, lock and token; not inside export_folder
+
+  struct {
+    std::int64_t quiet_ms = 2'000;
+  } ready;
+  struct {
+    std::int64_t interval_ms = 60'000;
+    bool notifications = true;
+  } scan;
+  struct {
+    std::int64_t interval_ms = 0;  ///< 0: as central says
+  } sync;
+  struct {
+    std::int64_t parallel = 2;
+  } upload;
+  struct {
+    std::int64_t close_after_idle_ms = 60'000;
+  } delivery;
+  struct {
+    LogLevel level = LogLevel::kInfo;
+  } log;
+};
+
+/// Reads and checks the file. Relative folders are taken from the file's own folder.
+[[nodiscard]] AgentConfig read_agent_config(FileSystem& files, const std::filesystem::path& file);
+
+/// The same from text; `file` is for messages and relative folders.
+[[nodiscard]] AgentConfig parse_agent_config(const std::string& text,
+                                             const std::filesystem::path& file);
+
+}  // namespace waybill

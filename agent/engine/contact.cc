@@ -1,0 +1,41 @@
+#include "agent/engine/contact.h"
+
+#include <nlohmann/json.hpp>
+
+#include "agent/engine/backoff.h"
+#include "core/log.h"
+#include "sync/central_error.h"
+
+namespace waybill {
+
+std::string problem_text(const Error& error) {
+  return nlohmann::json{{"code", error.code().id}, {"message", error.what()}}.dump(
+      -1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Contact::Contact(const Clock& clock, Ledger& ledger, Chance& chance)
+    : clock_(clock), ledger_(ledger), chance_(chance) {}
+
+bool Contact::may_call() const { return clock_.steady_ms() >= not_before_steady_ms_; }
+
+void Contact::succeeded() {
+  if (failures_ > 0) {
+    log_info("central answers again");
+    ledger_.set_meta({{meta::kContactProblem, ""}});
+  }
+  failures_ = 0;
+  not_before_steady_ms_ = 0;
+}
+
+void Contact::failed(const Error& error) {
+  ++failures_;
+  const auto* told = dynamic_cast<const CentralError*>(&error);
+  const std::int64_t asked_ms = told == nullptr ? 0 : told->retry_after_ms();
+  const std::int64_t pause =
+      error.is_transient() ? pause_ms(failures_, asked_ms, chance_) : kRetryPauseMaxMs;
+  not_before_steady_ms_ = clock_.steady_ms() + pause;
+  log_error(error);
+  ledger_.set_meta({{meta::kContactProblem, problem_text(error)}});
+}
+
+}  // namespace waybill

@@ -1,0 +1,231 @@
+#include "agent/engine/engine.h"
+
+#include <algorithm>
+
+#include "agent/engine/backoff.h"
+#include "agent/engine/central_moves.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace waybill {
+
+namespace {
+
+constexpr std::size_t kSettlePerStep = 2'000;
+constexpr std::int64_t kScanGapMs = 500;  // between scans that hints cause
+constexpr std::int64_t kScanShare = 10;   // scanning takes at most a tenth of the time
+constexpr std::int64_t kSyncDefaultMs = 15'000;
+constexpr std::int64_t kSyncLivelyMs = 1'000;
+constexpr std::int64_t kLivelyForMs = 60'000;
+constexpr std::int64_t kWaitMaxMs = 60'000;
+
+bool is_about_the_folder(const Error& error) {
+  return error.code().id == error_code::kFolderMissing.id ||
+         error.code().id == error_code::kFileUnreadable.id;
+}
+
+std::string identity_slug(Ledger& ledger) {
+  const std::optional<Identity> identity = ledger.identity();
+  if (!identity) {
+    throw Error(error_code::kNotEnrolled, "start", "agent", "it has no identity yet");
+  }
+  return identity->tenant_slug;
+}
+
+}  // namespace
+
+Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
+    : ports_(ports),
+      settings_(std::move(settings)),
+      ledger_(ledger),
+      targets_(ports.clock),
+      contact_(ports.clock, ledger, ports.chance),
+      scanner_(ports.files, ports.clock, ledger, settings_.export_folder, settings_.quiet_ms),
+      hasher_(ports.files, ledger, scanner_, settings_.export_folder),
+      registrar_({ports.clock, ports.central, ports.local_day, ports.chance}, ledger, targets_,
+                 identity_slug(ledger)),
+      sender_({ports.clock, ports.central, ports.uploads, ports.chance}, ledger, targets_),
+      reconciler_(ports.clock, ports.central, ledger) {
+  fill_spec_book();
+  if (const std::size_t count = ledger_.interrupt_running_uploads(); count > 0) {
+    log_info(std::to_string(count) + " uploads were running when the agent ended; asking central");
+  }
+}
+
+StepReport Engine::step() {
+  if (ports_.clock.steady_ms() < disk_pause_until_steady_ms_) return {false, wait_ms()};
+  const std::int32_t disk_failures_before = disk_failures_;
+  bool worked = false;
+  worked |= guarded([&] { return sender_.take_results(); });
+  worked |= guarded([&] { return scan_if_due(); });
+  worked |= guarded([&] { return scanner_.settle(specs_, kSettlePerStep) > 0; });
+  worked |= guarded([&] { return hasher_.step(); });
+  if (contact_.may_call()) worked |= guarded([&] { return speak_with_central(); });
+  if (disk_failures_ == disk_failures_before) disk_failures_ = 0;
+  return {worked, worked ? 0 : wait_ms()};
+}
+
+/// Runs a stage; a failure that passes ends only this stage of this step.
+bool Engine::guarded(const std::function<bool()>& stage) {
+  try {
+    return stage();
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kCorrupt) throw;
+    if (error.code().id == error_code::kLedgerWriteFailed.id) {
+      ++disk_failures_;
+      disk_pause_until_steady_ms_ =
+          ports_.clock.steady_ms() + pause_ms(disk_failures_, 0, ports_.chance);
+      log_error(error);
+      return false;
+    }
+    if (is_about_the_folder(error)) {
+      log_error(error);
+      record_problem(meta::kFolderProblem, problem_text(error));
+      return false;
+    }
+    contact_.failed(error);
+    return false;
+  }
+}
+
+// ---- the folder
+
+bool Engine::scan_if_due() {
+  is_scan_wanted_ |= ports_.notifier.take_hint();
+  is_scan_wanted_ |= sender_.take_change_seen();
+  const std::int64_t now = ports_.clock.steady_ms();
+  const std::int64_t gap = std::max(kScanGapMs, kScanShare * last_scan_took_ms_);
+  const bool is_due = now >= last_scan_steady_ms_ + settings_.scan_interval_ms;
+  const bool is_wanted = is_scan_wanted_ && now >= last_scan_steady_ms_ + gap;
+  if (has_scanned_ && !is_due && !is_wanted) return false;
+  scan();
+  return true;
+}
+
+void Engine::scan() {
+  const std::int64_t began = ports_.clock.steady_ms();
+  last_scan_steady_ms_ = began;
+  has_scanned_ = true;
+  is_scan_wanted_ = false;
+  if (!is_watching_) {
+    const std::optional<Error> problem = ports_.notifier.watch(settings_.export_folder);
+    if (problem) log_error(*problem);
+    record_problem(meta::kWatchProblem, problem ? problem_text(*problem) : "");
+    is_watching_ = true;
+  }
+  try {
+    const ScanReport report = scanner_.scan();
+    last_scan_took_ms_ = ports_.clock.steady_ms() - began;
+    std::string folder_problem;
+    if (!report.unreadable_folders.empty()) {
+      const Error error(error_code::kFileUnreadable, "read folder",
+                        report.unreadable_folders.front(), "the service account may not read it");
+      folder_problem = problem_text(error);
+    }
+    record_problem(meta::kFolderProblem, folder_problem);
+    ledger_.set_meta({{meta::kLastScanAtMs, std::to_string(ports_.clock.now_ms())},
+                      {meta::kLastScanFiles, std::to_string(report.file_count)}});
+    log_debug("scan: " + std::to_string(report.file_count) + " files, " +
+              std::to_string(report.changed_count) + " new or changed, " +
+              std::to_string(report.vanished_count) + " gone");
+  } catch (const Error& error) {
+    if (error.code().id == error_code::kFolderMissing.id) is_watching_ = false;  // watch it anew
+    throw;
+  }
+}
+
+/// Stores a problem for status when it is another than before.
+void Engine::record_problem(const char* fact, const std::string& text) {
+  if (ledger_.meta(fact) != text) ledger_.set_meta({{fact, text}});
+}
+
+void Engine::fill_spec_book() {
+  for (const std::string& problem : specs_.fill(ledger_.specs())) log_warning(problem);
+}
+
+// ---- central
+
+bool Engine::speak_with_central() {
+  bool worked = sync_if_due();
+  worked |= registrar_.register_ready();
+  worked |= sender_.start_uploads();
+  if (sender_.confirm()) {
+    lively_until_steady_ms_ = ports_.clock.steady_ms() + kLivelyForMs;
+    worked = true;
+  }
+  if (worked) contact_.succeeded();
+  return worked;
+}
+
+bool Engine::sync_if_due() {
+  const std::int64_t now = ports_.clock.steady_ms();
+  if (has_synced_ && now < last_sync_steady_ms_ + sync_interval_ms()) return false;
+  const SyncOutcome outcome = reconciler_.sync(health());
+  last_sync_steady_ms_ = outcome.more ? now - sync_interval_ms() : now;
+  has_synced_ = true;
+  contact_.succeeded();
+  if (outcome.change_count > 0) lively_until_steady_ms_ = now + kLivelyForMs;
+  if (outcome.specs_changed) {
+    fill_spec_book();
+    ledger_.rematch_paths();
+    is_scan_wanted_ = true;
+  }
+  registrar_.close_idle_jobs(settings_.close_after_idle_ms);
+  return outcome.more || outcome.change_count > 0 || outcome.specs_changed;
+}
+
+std::int64_t Engine::sync_interval_ms() {
+  std::int64_t interval = settings_.sync_interval_ms;
+  if (interval == 0) {
+    const nlohmann::json settings =
+        nlohmann::json::parse(ledger_.meta(meta::kSettings), nullptr, false);
+    const bool is_told = settings.is_object() && settings.contains("sync_interval_s") &&
+                         settings["sync_interval_s"].is_number();
+    interval = is_told ? static_cast<std::int64_t>(settings["sync_interval_s"].get<double>() * 1000)
+                       : kSyncDefaultMs;
+  }
+  const bool is_lively = ports_.clock.steady_ms() < lively_until_steady_ms_;
+  return is_lively ? std::min(interval, kSyncLivelyMs) : std::max(interval, kSyncLivelyMs);
+}
+
+nlohmann::json Engine::health() {
+  nlohmann::json files = nlohmann::json::object();
+  for (const FileStateName& entry : kFileStateNames) {
+    if (is_in_our_hands(entry.state)) {
+      files[std::string(entry.name)] = ledger_.count(entry.state);
+    }
+  }
+  return {{"version", settings_.version},
+          {"clock_ms", ports_.clock.now_ms()},
+          {"last_scan_at_ms", ledger_.meta_number(meta::kLastScanAtMs)},
+          {"files_in_folder", ledger_.meta_number(meta::kLastScanFiles)},
+          {"files_in_our_hands", std::move(files)},
+          {"folder_problem", ledger_.meta(meta::kFolderProblem)},
+          {"watch_problem", ledger_.meta(meta::kWatchProblem)}};
+}
+
+// ---- waiting
+
+std::int64_t Engine::wait_ms() {
+  const std::int64_t now = ports_.clock.steady_ms();
+  std::int64_t until = now + kWaitMaxMs;
+  if (now < disk_pause_until_steady_ms_) return disk_pause_until_steady_ms_ - now;
+  until = std::min(until, last_scan_steady_ms_ + settings_.scan_interval_ms);
+  if (is_scan_wanted_) {
+    until = std::min(until,
+                     last_scan_steady_ms_ + std::max(kScanGapMs, kScanShare * last_scan_took_ms_));
+  }
+  if (const auto settle_at = scanner_.next_settle_at_steady_ms())
+    until = std::min(until, *settle_at);
+  if (contact_.may_call()) {
+    if (has_synced_) until = std::min(until, last_sync_steady_ms_ + sync_interval_ms());
+    if (const auto due = ledger_.next_due_at_ms()) {
+      until = std::min(until, now + (*due - ports_.clock.now_ms()));
+    }
+  } else {
+    until = std::min(until, contact_.not_before_steady_ms());
+  }
+  return std::clamp(until - now, std::int64_t{1}, kWaitMaxMs);
+}
+
+}  // namespace waybill

@@ -1,0 +1,95 @@
+// Engine: one step after the other, each stage a bounded amount, all of it through the ledger.
+//
+// Place:    agent/engine; the program's loop calls step(), tests step it by hand.
+// Threads:  none of its own. Everything outside is behind a port; uploads run behind UploadRunner
+//           and hand back values.
+// Restart:  an engine may be dropped after any step. A new one on the same ledger goes on: nothing
+//           it holds in memory is needed, it only saves asking again.
+// Errors:   what passes is recorded, shown and tried again. Error of kind kCorrupt leaves step():
+//           the ledger or the program is wrong and the agent has to stop.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+
+#include "agent/engine/contact.h"
+#include "agent/engine/hasher.h"
+#include "agent/engine/reconciler.h"
+#include "agent/engine/registrar.h"
+#include "agent/engine/sender.h"
+#include "agent/watch/change_notifier.h"
+#include "agent/watch/scanner.h"
+
+namespace waybill {
+
+struct EngineSettings {
+  std::filesystem::path export_folder;
+  std::int64_t quiet_ms = 2'000;
+  std::int64_t scan_interval_ms = 60'000;
+  std::int64_t sync_interval_ms = 0;  ///< 0: as central's settings say
+  std::int64_t close_after_idle_ms = 60'000;
+  std::string version;  ///< of the program, for central's eyes
+};
+
+/// Everything outside. All must outlive the engine.
+struct EnginePorts {
+  FileSystem& files;
+  const Clock& clock;
+  ChangeNotifier& notifier;
+  CentralApi& central;
+  UploadRunner& uploads;
+  const LocalDay& local_day;
+  Chance& chance;
+};
+
+struct StepReport {
+  bool worked = false;       ///< call again at once
+  std::int64_t wait_ms = 0;  ///< otherwise: nothing is due for so long, unless something happens
+};
+
+class Engine {
+ public:
+  /// The ledger must hold an identity (enrolled). Settles what an earlier run left unfinished.
+  Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger);
+
+  /// Does what is due now, a bounded amount of each stage.
+  StepReport step();
+
+ private:
+  bool scan_if_due();
+  void scan();
+  bool speak_with_central();
+  bool sync_if_due();
+  void fill_spec_book();
+  void record_problem(const char* fact, const std::string& text);
+  bool guarded(const std::function<bool()>& stage);
+  [[nodiscard]] std::int64_t sync_interval_ms();
+  [[nodiscard]] std::int64_t wait_ms();
+  [[nodiscard]] nlohmann::json health();
+
+  EnginePorts ports_;
+  EngineSettings settings_;
+  Ledger& ledger_;
+  SpecBook specs_;
+  Targets targets_;
+  Contact contact_;
+  Scanner scanner_;
+  Hasher hasher_;
+  Registrar registrar_;
+  Sender sender_;
+  Reconciler reconciler_;
+
+  bool is_watching_ = false;
+  bool is_scan_wanted_ = true;
+  bool has_scanned_ = false;
+  std::int64_t last_scan_steady_ms_ = 0;
+  std::int64_t last_scan_took_ms_ = 0;
+  std::int64_t last_sync_steady_ms_ = 0;
+  bool has_synced_ = false;
+  std::int64_t lively_until_steady_ms_ = 0;  ///< central is working on our files: ask more often
+  std::int64_t disk_pause_until_steady_ms_ = 0;
+  std::int32_t disk_failures_ = 0;
+};
+
+}  // namespace waybill

@@ -1,0 +1,149 @@
+#include "agent/engine/hasher.h"
+
+#include <array>
+
+#include "core/error.h"
+#include "core/log.h"
+
+namespace waybill {
+
+namespace {
+
+constexpr std::size_t kBytesPerStep = std::size_t{64} << 20;
+constexpr std::size_t kFilesPerStep = 256;
+constexpr std::size_t kBufferBytes = std::size_t{256} << 10;
+
+std::string describe(Discovery discovery) {
+  switch (discovery) {
+    case Discovery::kNew:
+      return "is new and complete";
+    case Discovery::kSame:
+      return "was touched, its bytes are the same";
+    case Discovery::kRediscovered:
+      return "is back with the bytes it had";
+    case Discovery::kExportedAgain:
+      return "was exported again with the same bytes";
+    case Discovery::kStaysRefused:
+      return "has the same bytes as when it was refused; it stays refused";
+  }
+  return "";
+}
+
+}  // namespace
+
+struct Hasher::Reading {
+  PathRecord path;
+  std::unique_ptr<ReadableFile> file;
+  Sha256 hash{};
+  std::int64_t size_bytes = 0;
+};
+
+Hasher::Hasher(FileSystem& files, Ledger& ledger, Scanner& scanner, std::filesystem::path root)
+    : files_(files),
+      ledger_(ledger),
+      scanner_(scanner),
+      root_(std::move(root)),
+      buffer_(kBufferBytes, '\0') {}
+
+Hasher::~Hasher() = default;
+
+bool Hasher::step() {
+  std::size_t budget_bytes = kBytesPerStep;
+  bool worked = false;
+  if (reading_) {
+    worked = true;
+    if (!read_on(budget_bytes)) return true;
+    commit();  // before due paths are listed, or this one would be read again
+  }
+  for (const PathRecord& path : ledger_.paths_in(PathState::kDue, kFilesPerStep)) {
+    if (budget_bytes == 0) break;
+    worked = true;
+    if (begin(path) && !read_on(budget_bytes)) break;
+  }
+  commit();
+  return worked;
+}
+
+bool Hasher::begin(const PathRecord& path) {
+  try {
+    std::unique_ptr<ReadableFile> file = files_.open(root_, path.relative_path);
+    if (!file) {
+      const std::array gone = {path.relative_path};
+      ledger_.forget_paths(gone);
+      return false;
+    }
+    if (!path.is_as_seen(file->stat())) {
+      give_back(path, "changed since it was found at rest");
+      return false;
+    }
+    reading_ = std::make_unique<Reading>(Reading{path, std::move(file)});
+    return true;
+  } catch (const Error& error) {
+    PathRecord unreadable = path;
+    const bool is_regular = error.code().id != error_code::kNotARegularFile.id;
+    unreadable.state = is_regular ? PathState::kUnreadable : PathState::kNotRegular;
+    unreadable.error_code = error.code().id;
+    if (unreadable.error_code != path.error_code) log_error(error);
+    const std::array one = {std::move(unreadable)};
+    ledger_.record_paths(one);
+    return false;
+  }
+}
+
+/// True when the file was read to its end (or given back); false when the budget is used up.
+bool Hasher::read_on(std::size_t& budget_bytes) {
+  try {
+    while (budget_bytes > 0) {
+      const std::size_t count =
+          reading_->file->read(buffer_.data(), std::min(buffer_.size(), budget_bytes));
+      if (count == 0) {
+        finish();
+        return true;
+      }
+      reading_->hash.update({buffer_.data(), count});
+      reading_->size_bytes += static_cast<std::int64_t>(count);
+      budget_bytes -= count;
+    }
+    return false;
+  } catch (const Error& error) {
+    if (error.code().id != error_code::kFileUnreadable.id) throw;
+    log_error(error);
+    give_back(reading_->path, "could not be read to its end");
+    reading_.reset();
+    return true;
+  }
+}
+
+void Hasher::finish() {
+  const std::unique_ptr<Reading> reading = std::move(reading_);
+  const PathRecord& path = reading->path;
+  const FileStat after = reading->file->stat();
+  if (!path.is_as_seen(after) || reading->size_bytes != path.size_bytes) {
+    give_back(path, "changed while it was read");
+    return;
+  }
+  done_.push_back({.relative_path = path.relative_path,
+                   .file_tag = path.file_tag,
+                   .content_sha256 = reading->hash.finish(),
+                   .size_bytes = reading->size_bytes,
+                   .mtime_ns = path.mtime_ns,
+                   .file_id = path.file_id});
+}
+
+void Hasher::give_back(const PathRecord& path, const std::string& why) {
+  log_info(path.relative_path + ": " + why + "; waits until it rests");
+  scanner_.unsettle(path);
+}
+
+void Hasher::commit() {
+  const std::vector<HashedFile> done = std::move(done_);
+  done_.clear();
+  const std::vector<Discovery> discoveries = ledger_.record_hashes(done);
+  for (std::size_t i = 0; i < done.size(); ++i) {
+    log_info(done[i].relative_path + ": " + describe(discoveries[i]) + " (" +
+             std::to_string(done[i].size_bytes) + " bytes, " + done[i].file_tag.value +
+             ", SHA-256 " + done[i].content_sha256.substr(0, 12) + ")");
+  }
+}
+
+}  // namespace waybill

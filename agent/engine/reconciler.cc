@@ -1,0 +1,109 @@
+#include "agent/engine/reconciler.h"
+
+#include <algorithm>
+
+#include "agent/engine/central_moves.h"
+#include "core/error.h"
+#include "core/file_spec.h"
+#include "core/log.h"
+
+namespace waybill {
+
+namespace {
+constexpr std::int64_t kSkewWarnMs = 5 * 60 * 1000;
+}
+
+Reconciler::Reconciler(const Clock& clock, CentralApi& central, Ledger& ledger)
+    : clock_(clock), central_(central), ledger_(ledger) {}
+
+SyncOutcome Reconciler::sync(const nlohmann::json& health) {
+  wire::SyncRequest request;
+  request.cursor = ledger_.meta_number(meta::kSyncCursor);
+  request.health = health;
+  request.ledger_head = ledger_.head();
+  request.specs_digest = ledger_.meta(meta::kSpecsDigest);
+  const wire::SyncAnswer answer = central_.sync(request);
+
+  // A central restored from a backup tells everything again, with numbers we have seen before.
+  const bool is_retold = answer.cursor < request.cursor;
+  SyncResult result;
+  WorkingCopies files;
+  std::vector<std::pair<JobFile, Move>> told;
+  for (const wire::Change& change : answer.changes) {
+    JobFile* file = find(change, files);
+    if (file == nullptr || (!is_retold && change.seq <= file->central_seq)) continue;
+    if (std::optional<Move> move = move_for(*file, change)) {
+      told.emplace_back(*file, *move);
+      file->state = *next_state(move->from, move->event);
+      result.moves.push_back(std::move(*move));
+    } else {
+      result.seen.push_back({file->file_number, change.job_file_id, change.seq});
+    }
+    file->central_seq = change.seq;
+  }
+  std::erase_if(result.seen, [&](const SyncResult::Seen& seen) {
+    return files.at(seen.file).central_seq != seen.central_seq;  // a later change says more
+  });
+  result.cursor = answer.cursor;
+  result.settings = answer.settings;
+  if (answer.file_specs) result.specs = readable_specs(*answer.file_specs);
+  ledger_.apply_sync(result);
+  for (const auto& [file, move] : told) log_move(file, move);
+  if (std::abs(clock_.now_ms() - answer.server_time_ms) > kSkewWarnMs) {
+    log_warning("this machine's clock and central's differ by " +
+                std::to_string((clock_.now_ms() - answer.server_time_ms) / 1000) + " s");
+  }
+  return {answer.more, answer.file_specs.has_value(), result.moves.size()};
+}
+
+JobFile* Reconciler::find(const wire::Change& change, WorkingCopies& files) {
+  std::optional<JobFile> file = ledger_.find(change.job_file_id);
+  // Its registration's answer was lost: the job key and the version name it as well.
+  if (!file) {
+    file = ledger_.find_in_job(change.job_key, change.relative_path, change.content_sha256);
+    if (file && !file->job_file_id.empty()) file.reset();  // that is another entry's file
+  }
+  if (!file) return nullptr;
+  return &files.try_emplace(file->file_number, *file).first->second;
+}
+
+std::optional<Move> Reconciler::move_for(const JobFile& file, const wire::Change& change) const {
+  std::optional<Move> move;
+  if (change.state == kAwaitingUpload) {
+    // The first such change only tells that the file was registered; later ones send it back.
+    if (file.central_seq == 0 || file.state != FileState::kReceived) return std::nullopt;
+    move = Move{.file = file.file_number, .from = file.state, .event = FileEvent::kSentBack};
+    move->problem = change.error;
+  } else {
+    move = follow_central(file, change.state, change.error);
+  }
+  if (!move) return std::nullopt;
+  move->job_file_id = change.job_file_id;
+  move->central_seq = change.seq;
+  if (!change.entity.empty()) move->entity = change.entity;
+  if (change.rows_staged >= 0) move->rows_staged = change.rows_staged;
+  return move;
+}
+
+/// Specs this program cannot read are replaced by the last good ones of the same tag, if any.
+wire::Specs Reconciler::readable_specs(const wire::Specs& incoming) {
+  wire::Specs out;
+  out.digest = incoming.digest;
+  const std::vector<wire::Specs::Entry> last_good = ledger_.specs();
+  for (const wire::Specs::Entry& entry : incoming.specs) {
+    try {
+      (void)parse_file_spec(entry.spec);
+      out.specs.push_back(entry);
+    } catch (const Error& error) {
+      log_error(error);
+      const auto old = std::find_if(last_good.begin(), last_good.end(), [&](const auto& candidate) {
+        return candidate.file_tag == entry.file_tag;
+      });
+      if (old != last_good.end()) out.specs.push_back(*old);
+    }
+  }
+  log_info("file specs received: " + std::to_string(out.specs.size()));
+  return out;
+}
+
+}  // namespace waybill

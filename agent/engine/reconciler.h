@@ -1,0 +1,40 @@
+// Reconciler: health and ledger head up, central's changes, specs and settings down.
+//
+// Place:    agent/engine; CentralApi above, ledger below.
+// Rule:     the cursor is stored in the transaction that stores what it covers. Changes are applied
+//           in order; news older than what the ledger knows changes nothing.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "agent/ledger/ledger.h"
+#include "sync/central_api.h"
+
+namespace waybill {
+
+struct SyncOutcome {
+  bool more = false;             ///< call again at once
+  bool specs_changed = false;    ///< the spec book is to be filled again
+  std::size_t change_count = 0;  ///< moves recorded
+};
+
+class Reconciler {
+ public:
+  Reconciler(const Clock& clock, CentralApi& central, Ledger& ledger);
+
+  SyncOutcome sync(const nlohmann::json& health);
+
+ private:
+  using WorkingCopies = std::map<FileId, JobFile>;
+
+  JobFile* find(const wire::Change& change, WorkingCopies& files);
+  [[nodiscard]] std::optional<Move> move_for(const JobFile& file, const wire::Change& change) const;
+  [[nodiscard]] wire::Specs readable_specs(const wire::Specs& incoming);
+
+  const Clock& clock_;
+  CentralApi& central_;
+  Ledger& ledger_;
+};
+
+}  // namespace waybill

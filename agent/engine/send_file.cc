@@ -1,0 +1,105 @@
+#include "agent/engine/send_file.h"
+
+#include "core/error.h"
+
+namespace waybill {
+
+namespace {
+
+/// Reads the file piece by piece, hashing, and lets the last piece go only when all is well.
+class CheckedSource {
+ public:
+  CheckedSource(ReadableFile& file, const SendTask& task) : file_(file), task_(task) {}
+
+  std::size_t read(char* into, std::size_t capacity) {
+    const auto left = static_cast<std::uint64_t>(task_.size_bytes - sent_bytes_);
+    const std::size_t wanted = std::min<std::uint64_t>(capacity, left);
+    if (wanted == 0) return 0;
+    const std::size_t count = file_.read(into, wanted);
+    if (count == 0) changed("it ends earlier than when it was hashed");
+    hash_.update({into, count});
+    sent_bytes_ += static_cast<std::int64_t>(count);
+    if (sent_bytes_ == task_.size_bytes) check();
+    return count;
+  }
+
+  /// Throws WB-1301 unless the open file is still as recorded.
+  void check_stat() const {
+    const FileStat now = file_.stat();
+    if (static_cast<std::int64_t>(now.size_bytes) != task_.size_bytes ||
+        now.mtime_ns != task_.mtime_ns) {
+      changed("its size or time is not what it was when it was hashed");
+    }
+  }
+
+ private:
+  void check() {
+    if (hash_.finish() != task_.content_sha256) changed("its bytes are not those that were hashed");
+    check_stat();
+  }
+
+  [[noreturn]] void changed(std::string_view cause) const {
+    throw Error(error_code::kFileChanged, "send", task_.relative_path, cause);
+  }
+
+  ReadableFile& file_;
+  const SendTask& task_;
+  Sha256 hash_;
+  std::int64_t sent_bytes_ = 0;
+};
+
+SendEnd end_of(UploadOutcome outcome) {
+  switch (outcome) {
+    case UploadOutcome::kAccepted:
+      return SendEnd::kAccepted;
+    case UploadOutcome::kExists:
+      return SendEnd::kExists;
+    case UploadOutcome::kTargetExpired:
+      return SendEnd::kTargetExpired;
+    case UploadOutcome::kDeclined:
+      return SendEnd::kDeclined;
+    case UploadOutcome::kInterrupted:
+      return SendEnd::kInterrupted;
+  }
+  return SendEnd::kInterrupted;
+}
+
+SendEnd end_of(const Error& error) {
+  const std::string_view id = error.code().id;
+  if (id == error_code::kFileChanged.id || id == error_code::kNotARegularFile.id) {
+    return SendEnd::kChanged;
+  }
+  if (id == error_code::kFileUnreadable.id) return SendEnd::kUnreadable;
+  if (id == error_code::kInsecureUrl.id) return SendEnd::kDeclined;
+  return SendEnd::kInterrupted;
+}
+
+}  // namespace
+
+SendResult send_file(FileSystem& files, const std::filesystem::path& root, const SendTask& task,
+                     Uploader& uploader) {
+  SendResult result{.file = task.file};
+  try {
+    const std::unique_ptr<ReadableFile> file = files.open(root, task.relative_path);
+    if (!file) {
+      result.end = SendEnd::kRemoved;
+      result.problem = {std::string(error_code::kFileVanished.id),
+                        "it was removed before it was sent", wire::Json::object()};
+      return result;
+    }
+    CheckedSource source(*file, task);
+    source.check_stat();
+    const UploadAnswer answer =
+        uploader.put(task.target, task.size_bytes,
+                     [&](char* into, std::size_t capacity) { return source.read(into, capacity); });
+    result.end = end_of(answer.outcome);
+    result.problem = answer.problem;
+    result.retry_after_ms = answer.retry_after_ms;
+  } catch (const Error& error) {
+    result.end = end_of(error);
+    result.problem = {std::string(error.code().id), error.cause(), wire::Json::object()};
+  }
+  return result;
+}
+
+}  // namespace waybill

@@ -1,0 +1,48 @@
+// send_file: sends exactly the bytes that were hashed, or nothing that counts.
+//
+// Place:    agent/engine; runs on an upload thread. It touches no ledger.
+// Rule:     the bytes are hashed again while they are sent. The last piece is held back until the
+//           hash and the open file's state are as recorded; otherwise the transfer is broken off
+//           and storage keeps nothing.
+#pragma once
+
+#include <filesystem>
+
+#include "core/file_system.h"
+#include "core/ids.h"
+#include "sync/uploader.h"
+
+namespace waybill {
+
+struct SendTask {
+  FileId file;
+  std::string relative_path;
+  Sha256Hex content_sha256;
+  std::int64_t size_bytes = 0;
+  std::int64_t mtime_ns = 0;
+  wire::UploadTarget target;
+};
+
+enum class SendEnd : std::uint8_t {
+  kAccepted,
+  kExists,
+  kTargetExpired,
+  kDeclined,
+  kInterrupted,
+  kChanged,     ///< the file is no longer what was hashed
+  kRemoved,     ///< the file is no longer there
+  kUnreadable,  ///< it is there, and we may not read it now
+};
+
+struct SendResult {
+  FileId file;
+  SendEnd end = SendEnd::kInterrupted;
+  std::optional<wire::FileProblem> problem{};
+  std::int64_t retry_after_ms = 0;
+};
+
+/// Never throws Error: every end is a value.
+[[nodiscard]] SendResult send_file(FileSystem& files, const std::filesystem::path& root,
+                                   const SendTask& task, Uploader& uploader);
+
+}  // namespace waybill

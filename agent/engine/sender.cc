@@ -1,0 +1,195 @@
+#include "agent/engine/sender.h"
+
+#include <algorithm>
+
+#include "agent/engine/backoff.h"
+#include "agent/engine/central_moves.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace waybill {
+
+namespace {
+
+constexpr std::size_t kLookAhead = 100;      // queued files whose targets are fetched together
+constexpr std::size_t kConfirmMax = 200;     // files asked about in one call
+constexpr std::int64_t kConfirmGapMs = 250;  // between such calls while uploads go on
+
+const wire::FileAnswer* answer_for(const std::vector<wire::FileAnswer>& answers,
+                                   const JobFileId& id) {
+  const auto found = std::find_if(answers.begin(), answers.end(),
+                                  [&](const auto& answer) { return answer.job_file_id == id; });
+  return found == answers.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Sender::Sender(Ports ports, Ledger& ledger, Targets& targets)
+    : ports_(ports), ledger_(ledger), targets_(targets) {}
+
+bool Sender::take_change_seen() { return std::exchange(change_seen_, false); }
+
+// ---- results
+
+bool Sender::take_results() {
+  const std::vector<SendResult> results = ports_.uploads.take_finished();
+  under_way_ -= std::min(under_way_, results.size());
+  std::vector<Move> moves;
+  std::vector<JobFile> files;
+  for (const SendResult& result : results) {
+    const std::optional<JobFile> file = ledger_.find(result.file);
+    if (!file || file->state != FileState::kUploading) continue;  // central told us more meanwhile
+    moves.push_back(move_for(*file, result));
+    files.push_back(*file);
+  }
+  apply(files, moves);
+  return !results.empty();
+}
+
+Move Sender::move_for(const JobFile& file, const SendResult& result) {
+  Move move{.file = file.file_number, .from = file.state, .event = FileEvent::kInterrupted};
+  move.problem = result.problem;
+  move.next_attempt_at_ms = 0;
+  const std::int64_t later =
+      ports_.clock.now_ms() + pause_ms(file.attempt_count, result.retry_after_ms, ports_.chance);
+  switch (result.end) {
+    case SendEnd::kAccepted:
+      move.event = FileEvent::kAccepted;
+      break;
+    case SendEnd::kExists:
+    case SendEnd::kInterrupted:
+      break;
+    case SendEnd::kTargetExpired:
+      move.event = FileEvent::kTargetExpired;
+      if (file.attempt_count > 1) move.next_attempt_at_ms = later;
+      break;
+    case SendEnd::kDeclined:
+    case SendEnd::kUnreadable:
+      move.event = FileEvent::kDeclined;
+      move.next_attempt_at_ms = later;
+      break;
+    case SendEnd::kChanged:
+      move.event = FileEvent::kChanged;
+      change_seen_ = true;
+      break;
+    case SendEnd::kRemoved:
+      move.event = FileEvent::kRemoved;
+      change_seen_ = true;
+      break;
+  }
+  return move;
+}
+
+void Sender::apply(const std::vector<JobFile>& files, const std::vector<Move>& moves) {
+  ledger_.move(moves);
+  for (std::size_t i = 0; i < moves.size(); ++i) log_move(files[i], moves[i]);
+}
+
+// ---- starting
+
+bool Sender::start_uploads() {
+  const std::size_t room = ports_.uploads.room();
+  if (room == 0) return false;
+  std::vector<JobFile> due = ledger_.files_to_upload(std::max(room, kLookAhead));
+  if (due.empty()) return false;
+  const bool lacks_target = std::any_of(
+      due.begin(), due.begin() + static_cast<std::ptrdiff_t>(std::min(room, due.size())),
+      [&](const JobFile& file) { return !targets_.has_fresh(file.file_number); });
+  if (lacks_target) {
+    renew_targets(due);
+    due = ledger_.files_to_upload(room);
+  }
+  std::vector<Move> moves;
+  std::vector<JobFile> files;
+  std::vector<SendTask> tasks;
+  for (const JobFile& file : due) {
+    if (tasks.size() == room) break;
+    std::optional<wire::UploadTarget> target = targets_.take(file.file_number);
+    if (!target) continue;
+    moves.push_back(
+        {.file = file.file_number, .from = FileState::kQueued, .event = FileEvent::kSessionOpened});
+    files.push_back(file);
+    tasks.push_back({.file = file.file_number,
+                     .relative_path = file.relative_path,
+                     .content_sha256 = file.content_sha256,
+                     .size_bytes = file.size_bytes,
+                     .mtime_ns = file.mtime_ns,
+                     .target = std::move(*target)});
+  }
+  ledger_.move(moves);
+  for (SendTask& task : tasks) ports_.uploads.start(std::move(task));
+  under_way_ += tasks.size();
+  return !tasks.empty();
+}
+
+void Sender::renew_targets(const std::vector<JobFile>& files) {
+  std::vector<JobFileId> ids;
+  std::vector<JobFile> asked;
+  for (const JobFile& file : files) {
+    if (targets_.has_fresh(file.file_number)) continue;
+    ids.push_back(file.job_file_id);
+    asked.push_back(file);
+  }
+  const std::vector<wire::FileAnswer> answers = ports_.central.renew_uploads(ids);
+  std::vector<Move> moves;
+  std::vector<JobFile> moved;
+  for (const JobFile& file : asked) {
+    const wire::FileAnswer* answer = answer_for(answers, file.job_file_id);
+    if (answer == nullptr) continue;
+    if (answer->upload) {
+      targets_.put(file.file_number, *answer->upload);
+    } else if (auto move = follow_central(file, answer->state, answer->problem)) {
+      moves.push_back(std::move(*move));
+      moved.push_back(file);
+    } else {
+      put_off_unknown(file, *answer);
+    }
+  }
+  apply(moved, moves);
+}
+
+void Sender::put_off_unknown(const JobFile& file, const wire::FileAnswer& answer) {
+  const wire::FileProblem problem = answer.problem.value_or(wire::FileProblem{
+      std::string(error_code::kAnswerNotUnderstood.id), "central gave no place for it", {}});
+  log_warning(file.relative_path + ": " + problem.code + " " + problem.message);
+  ledger_.put_off(file.file_number,
+                  ports_.clock.now_ms() + pause_ms(file.attempt_count + 1, 0, ports_.chance),
+                  problem);
+}
+
+// ---- asking
+
+bool Sender::confirm() {
+  const bool is_too_soon = ports_.clock.steady_ms() < last_confirm_steady_ms_ + kConfirmGapMs;
+  if (under_way_ > 0 && is_too_soon) return false;
+  const std::vector<JobFile> files = ledger_.files_to_confirm(kConfirmMax);
+  if (files.empty()) return false;
+  std::vector<wire::ConfirmedFile> request;
+  for (const JobFile& file : files) request.push_back({file.job_file_id, file.size_bytes});
+  last_confirm_steady_ms_ = ports_.clock.steady_ms();
+  const std::vector<wire::FileAnswer> answers = ports_.central.confirm_uploads(request);
+  std::vector<Move> moves;
+  std::vector<JobFile> moved;
+  for (const JobFile& file : files) {
+    const wire::FileAnswer* answer = answer_for(answers, file.job_file_id);
+    if (answer == nullptr) continue;
+    std::optional<Move> move = follow_central(file, answer->state, answer->problem);
+    if (!move && answer->state == kAwaitingUpload) {
+      move = Move{.file = file.file_number, .from = file.state, .event = FileEvent::kMissing};
+      move->problem = answer->problem;
+      move->next_attempt_at_ms =
+          ports_.clock.now_ms() + pause_ms(file.attempt_count, 0, ports_.chance);
+      targets_.drop(file.file_number);  // after a wrong size central waits at another path
+    }
+    if (!move) {
+      put_off_unknown(file, *answer);
+      continue;
+    }
+    moves.push_back(std::move(*move));
+    moved.push_back(file);
+  }
+  apply(moved, moves);
+  return true;
+}
+
+}  // namespace waybill

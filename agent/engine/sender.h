@@ -1,0 +1,51 @@
+// Sender: keeps the uploads busy, records how they ended, and asks central what arrived.
+//
+// Place:    agent/engine; UploadRunner and CentralApi above, ledger below.
+// Rule:     "uploading" is in the ledger before the first byte goes. Whatever ends without a clear
+//           answer is asked about before anything is sent again.
+#pragma once
+
+#include "agent/engine/chance.h"
+#include "agent/engine/targets.h"
+#include "agent/engine/upload_runner.h"
+#include "agent/ledger/ledger.h"
+#include "sync/central_api.h"
+
+namespace waybill {
+
+class Sender {
+ public:
+  struct Ports {
+    const Clock& clock;
+    CentralApi& central;
+    UploadRunner& uploads;
+    Chance& chance;
+  };
+
+  Sender(Ports ports, Ledger& ledger, Targets& targets);
+
+  /// Records the uploads that ended; true when there were any. Needs no central.
+  bool take_results();
+  /// Did a file turn out changed since the last call? Then a scan is worth while.
+  [[nodiscard]] bool take_change_seen();
+
+  /// Fetches missing targets and starts as many uploads as there is room for.
+  bool start_uploads();
+  /// Asks central about uploads that ended; several together, unless nothing else is under way.
+  bool confirm();
+
+ private:
+  [[nodiscard]] Move move_for(const JobFile& file, const SendResult& result);
+  void renew_targets(const std::vector<JobFile>& files);
+  void apply(const std::vector<JobFile>& files, const std::vector<Move>& moves);
+  void put_off_unknown(const JobFile& file, const wire::FileAnswer& answer);
+
+  Ports ports_;
+  Ledger& ledger_;
+  Targets& targets_;
+  std::size_t under_way_ = 0;  ///< started and not yet taken back
+  std::int64_t last_confirm_steady_ms_ = 0;
+  bool change_seen_ = false;
+};
+
+}  // namespace waybill

@@ -1,0 +1,30 @@
+// HttpUploader: a signed PUT to the Storage API, with Content-Length.
+//
+// Place:    sync; over sync/http.
+// Trap:     the Storage API answers nearly every error with HTTP 400 and puts the truth into the
+//           body: {"statusCode":"409","error":...,"message":...} and, newer, "code".
+#pragma once
+
+#include <string>
+
+#include "sync/http/http_client.h"
+#include "sync/uploader.h"
+
+namespace waybill {
+
+class HttpUploader final : public Uploader {
+ public:
+  HttpUploader(std::string project_url, HttpOptions options);
+
+  UploadAnswer put(const wire::UploadTarget& target, std::int64_t size_bytes,
+                   const ByteSource& source) override;
+
+ private:
+  std::string project_url_;
+  HttpClient http_;
+};
+
+/// What an answer of the Storage API means. Pure; `body` may be anything at all.
+[[nodiscard]] UploadAnswer read_storage_answer(const HttpResponse& response);
+
+}  // namespace waybill

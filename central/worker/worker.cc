@@ -97,7 +97,8 @@ class WorkerThread {
     const std::int64_t next_ms = now_ms + shared_.options.poll_ms;
     if (!shared_.arrivals_due_ms.compare_exchange_strong(due_ms, next_ms)) return;
     const std::int64_t count = registry_->note_arrivals();
-    if (count > 0) log_info(fmt::format("noted {} unannounced arrivals", count));
+    if (count > 0)
+      log_info(fmt::format("noted {} unannounced arrival{}", count, count == 1 ? "" : "s"));
   }
 
   /// False when nothing is due.

@@ -16,7 +16,7 @@ class RunningStandIn {
  public:
   explicit RunningStandIn(Central& central)
       : folder_(std::filesystem::temp_directory_path() / ("waybill-objects-" + random_uuid())) {
-    options_.database_url = PrivatePostgres::as_role(central.url, "authenticator");
+    options_.database_url = central.url;
     options_.objects_folder = folder_;
     options_.listen = "127.0.0.1:0";
     options_.keys = {"sb_publishable_of_the_tests", kServiceKey,
@@ -52,7 +52,9 @@ HttpResponse put(HttpClient& http, const std::string& url, const std::string& co
     sent += count;
     return count;
   };
-  return http.send(request);
+  HttpResponse response = http.send(request);
+  UNSCOPED_INFO(response.body);
+  return response;
 }
 
 TEST_CASE("worker: through signed PUT and the stand-in to staging and archive",

@@ -1,6 +1,7 @@
 #include "core/column_map.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "core/ascii.h"
@@ -8,11 +9,20 @@
 
 namespace waybill {
 
+char* MappedColumn::write_key(char* out) const {
+  for (std::size_t at = 0; at < key_bytes; at += kKeyChunkBytes) {
+    std::memcpy(out + at, key_text.data() + at, kKeyChunkBytes);
+  }
+  return out + key_bytes;
+}
+
 MappedColumn::MappedColumn(const ColumnSpec& spec, std::size_t index, std::string_view json_key)
     : value(spec), field_index(index) {
-  std::string text(2 + kJsonGrowthMax * json_key.size(), '\0');
+  std::string text(kJsonRoomBytes + kJsonGrowthMax * json_key.size(), '\0');
   text.resize(static_cast<std::size_t>(write_json_string(text.data(), json_key) - text.data()));
   key_text = "," + text + ":";
+  key_bytes = key_text.size();
+  key_text.resize((key_bytes / kKeyChunkBytes + 1) * kKeyChunkBytes);
 }
 
 ColumnMap ColumnMap::from_places(const FileSpec& spec) {

@@ -21,8 +21,14 @@ struct MappedColumn {
   MappedColumn(const ColumnSpec& spec, std::size_t index, std::string_view json_key);
 
   ColumnValue value;
-  std::size_t field_index;       ///< 0-based place in the record
-  std::string key_text;          ///< `,"key":`; the first column's comma is skipped when written
+  std::size_t field_index;  ///< 0-based place in the record
+  /// Writes `,"key":`, in chunks of kKeyChunkBytes: the room is key_text's size. The first column's
+  /// comma becomes the opening brace.
+  char* write_key(char* out) const;
+
+  static constexpr std::size_t kKeyChunkBytes = 16;
+  std::string key_text;          ///< the key, filled up to whole chunks
+  std::size_t key_bytes = 0;     ///< without the filling
   std::ptrdiff_t key_part = -1;  ///< place in the natural key, or -1
   std::int64_t filled = 0;
   std::int64_t null = 0;

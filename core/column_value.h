@@ -16,7 +16,7 @@
 namespace waybill {
 
 /// Room a value needs beyond kJsonGrowthMax octets for each octet of its text.
-inline constexpr std::size_t kValueOverheadBytes = 16;
+inline constexpr std::size_t kValueOverheadBytes = kJsonRoomBytes;
 
 /// The longest number that is read; far below what PostgreSQL's numeric holds.
 inline constexpr std::size_t kNumberCharactersMax = 128;

@@ -1,6 +1,6 @@
 #include "core/json_text.h"
 
-#include <array>
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 
@@ -17,18 +17,33 @@ constexpr std::uint64_t zero_bytes(std::uint64_t word) {
   return (word - kEveryByte) & ~word & kHighBits;
 }
 
-/// How many of the eight bytes at `text` go out as they are.
-std::size_t plain_run(const char* text) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, text, sizeof word);
+/// A bit in each byte of `word` that JSON wants escaped; right up to the first such byte.
+constexpr std::uint64_t special_bytes(std::uint64_t word) {
   const std::uint64_t control = (word - kEveryByte * 0x20) & ~word & kHighBits;
-  const std::uint64_t special =
-      control | zero_bytes(word ^ (kEveryByte * '"')) | zero_bytes(word ^ (kEveryByte * '\\'));
-  if (special == 0) return sizeof word;
-  if constexpr (std::endian::native == std::endian::little) {
-    return static_cast<std::size_t>(std::countr_zero(special)) / 8;
+  return control | zero_bytes(word ^ (kEveryByte * '"')) | zero_bytes(word ^ (kEveryByte * '\\'));
+}
+
+/// How many of the first `count` bytes of `word`, as it lies in memory, go out as they are.
+std::size_t plain_run(std::uint64_t word, std::size_t count) {
+  if constexpr (std::endian::native != std::endian::little) return 0;  // byte by byte, then
+  const std::uint64_t special = special_bytes(word);
+  if (special == 0) return count;
+  return std::min(count, static_cast<std::size_t>(std::countr_zero(special)) / 8);
+}
+
+/// The `count` bytes at `text`, fewer than eight, as the low bytes of a word; reads no others.
+std::uint64_t load_short(const char* text, std::size_t count) {
+  const auto octet = [&](std::size_t i) {
+    return std::uint64_t{static_cast<unsigned char>(text[i])} << (8 * i);
+  };
+  if (count >= 4) {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::memcpy(&first, text, sizeof first);
+    std::memcpy(&last, text + count - sizeof last, sizeof last);
+    return std::uint64_t{first} | std::uint64_t{last} << (8 * (count - sizeof last));
   }
-  return 0;  // the byte loop finds it
+  return count == 0 ? 0 : octet(0) | octet(count / 2) | octet(count - 1);
 }
 
 /// One octet, escaped when JSON asks for it.
@@ -70,14 +85,21 @@ char* write_json_string(char* out, std::string_view text) {
   *out++ = '"';
   const char* from = text.data();
   const char* const end = from + text.size();
-  while (end - from >= 8) {
-    const std::size_t run = plain_run(from);
-    std::memcpy(out, from, 8);  // room for eight is there: text behind `from` needs as much
+  while (from < end) {
+    const auto left = static_cast<std::size_t>(end - from);
+    const std::size_t count = std::min(left, sizeof(std::uint64_t));
+    std::uint64_t word = 0;
+    if (count == sizeof word) {
+      std::memcpy(&word, from, sizeof word);
+    } else {
+      word = load_short(from, count);
+    }
+    const std::size_t run = plain_run(word, count);
+    std::memcpy(out, &word, sizeof word);  // always eight; kJsonRoomBytes is for this
     out += run;
     from += run;
-    if (run < 8) out = write_octet(out, *from++);
+    if (run < count) out = write_octet(out, *from++);
   }
-  while (from < end) out = write_octet(out, *from++);
   *out++ = '"';
   return out;
 }

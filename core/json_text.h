@@ -13,14 +13,17 @@ namespace waybill {
 /// Most octets one octet of text takes in a JSON string (\u00XX).
 inline constexpr std::size_t kJsonGrowthMax = 6;
 
+/// Room a JSON string needs besides that: its quotes, and what is written ahead in whole words.
+inline constexpr std::size_t kJsonRoomBytes = 16;
+
 /// Writes the bytes as they are; returns the place behind them.
 inline char* write_raw(char* out, std::string_view text) {
   std::memcpy(out, text.data(), text.size());
   return out + text.size();
 }
 
-/// Writes `text` as a JSON string with its quotes, at most 2 + kJsonGrowthMax * size octets.
-/// Returns the place behind it.
+/// Writes `text` as a JSON string with its quotes; the caller has kJsonRoomBytes + kJsonGrowthMax *
+/// size octets of room. Returns the place behind it.
 [[nodiscard]] char* write_json_string(char* out, std::string_view text);
 
 }  // namespace waybill

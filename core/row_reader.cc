@@ -276,7 +276,7 @@ void RowReader::Impl::write_payload(const CsvRecord& record) {
 }
 
 void RowReader::Impl::write_column(const CsvRecord& record, MappedColumn& column, char*& out) {
-  out = write_raw(out, column.key_text);
+  out = column.write_key(out);
   const char* const value_begin = out;
   const std::string_view text = decoded(record, record.fields[column.field_index]);
   const ValueOutcome outcome = column.value.write(text, out);

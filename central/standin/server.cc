@@ -14,6 +14,7 @@
 #include <Poco/ThreadPool.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <istream>
@@ -136,6 +137,14 @@ std::string lower(std::string text) {
   return text;
 }
 
+/// A path as one line of the log may show it.
+std::string for_log(const std::string& path) {
+  std::string out = replace_invalid_utf8(path);
+  std::replace_if(
+      out.begin(), out.end(), [](char c) { return c >= 0 && (c < 0x20 || c == 0x7F); }, '?');
+  return out;
+}
+
 Reply bad_request(const char* message) {
   return rest_failure({.status = 400, .code = "PGRST100", .message = message});
 }
@@ -227,8 +236,8 @@ class Handler : public net::HTTPRequestHandler {
     }
     const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::steady_clock::now() - started);
-    log_info(fmt::format("{} {} {} {} ms", request.method, replace_invalid_utf8(request.path),
-                         reply.status, spent.count()));
+    log_info(fmt::format("{} {} {} {} ms", request.method, for_log(request.path), reply.status,
+                         spent.count()));
   }
 
  private:

@@ -101,7 +101,7 @@ TEST_CASE("value: what is no date of the format is invalid", "[core][value]") {
   // The time in the format is literal: a real time is refused, not cut off.
   CHECK(value_of(date("%Y-%m-%d 00:00:00"), "2026-11-20 10:30:00") == "invalid");
   // Without a separator only two digits are a month.
-  CHECK(value_of(date("%Y%m%d"), "2024229") == "invalid");
+  CHECK(value_of(date("%Y%m%d"), "2024112") == "invalid");
   CHECK(value_of(date("%Y-%m-%d %H:%M"), "2024-01-01 24:00") == "invalid");
   CHECK(value_of(date("%Y-%m-%d %H:%M"), "2024-01-01 12:60") == "invalid");
 }

@@ -172,7 +172,8 @@ AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
   out.export_folder = folder(root, "export_folder", file.parent_path());
   out.state_folder = folder(root, "state_folder", file.parent_path());
   if (is_within(out.state_folder, out.export_folder)) {
-    root.fail("state_folder", "must not lie in export_folder: its files would be taken for exports");
+    root.fail("state_folder",
+              "must not lie in export_folder: its files would be taken for exports");
   }
   read_sections(root, out);
   root.finish();

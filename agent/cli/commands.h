@@ -1,0 +1,30 @@
+// The commands of `waybill`, one function each.
+//
+// Place:    agent/cli; main.cc reads the command line, these do the work.
+// Errors:   Error leaves them; main() prints it with its way out and ends with kExitFailed.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace waybill {
+
+inline constexpr int kExitOk = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitUnknownFile = 4;  ///< trace: the ledger has never seen the file
+
+struct CommandOptions {
+  std::filesystem::path config_file;
+  std::string code;
+  std::string agent_name;
+  std::filesystem::path file;
+  bool as_json = false;
+};
+
+int run_agent(const CommandOptions& options);
+int enroll_agent(const CommandOptions& options);
+int show_status(const CommandOptions& options);
+int trace_file(const CommandOptions& options);
+
+}  // namespace waybill

@@ -1,0 +1,72 @@
+#include <iostream>
+
+#include "agent/cli/commands.h"
+#include "agent/config/agent_config.h"
+#include "agent/config/agent_token.h"
+#include "agent/ledger/ledger.h"
+#include "core/crypto.h"
+#include "core/error.h"
+#include "core/host_name.h"
+#include "sync/http_central_api.h"
+
+namespace waybill {
+
+namespace {
+
+std::string read_code(const CommandOptions& options) {
+  std::string code = options.code;
+  if (code.empty()) {
+    std::cerr << "Enrolment code: " << std::flush;
+    std::getline(std::cin, code);
+  }
+  std::erase_if(code, [](unsigned char c) { return c <= ' '; });
+  if (code.empty()) {
+    throw Error(error_code::kEnrolmentRefused, "enroll", "", "no enrolment code was given");
+  }
+  return code;
+}
+
+}  // namespace
+
+int enroll_agent(const CommandOptions& options) {
+  FileSystem& files = system_file_system();
+  const AgentConfig config = read_agent_config(files, options.config_file);
+  const SystemClock clock;
+  Ledger ledger(files, clock, config.state_folder);
+  if (const auto identity = ledger.identity()) {
+    throw Error(error_code::kAlreadyEnrolled, "enroll", config.state_folder.string(),
+                "this is already agent " + identity->agent_name + " of " + identity->tenant_name);
+  }
+  wire::EnrollRequest request;
+  request.code = read_code(options);
+  request.agent_name = options.agent_name.empty() ? host_name() : options.agent_name;
+
+  // The token is on disk before central hears of it. When the answer is lost, the same code and
+  // the same token get it again.
+  std::optional<std::string> token = find_agent_token(files, config.state_folder);
+  if (!token) {
+    token = make_agent_token();
+    write_agent_token(files, config.state_folder, *token);
+  }
+  request.secret_hash = sha256_hex(*token);
+  request.machine = {{"name", host_name()}, {"waybill", WAYBILL_VERSION}};
+
+  HttpCentralApi central({config.project_url, config.publishable_key},
+                         {.user_agent = "waybill/" WAYBILL_VERSION});
+  const wire::EnrollAnswer answer = central.enroll(request);
+  ledger.enroll({.agent_id = answer.agent_id,
+                 .tenant_id = answer.tenant.tenant_id,
+                 .tenant_slug = answer.tenant.slug,
+                 .tenant_name = answer.tenant.display_name,
+                 .time_zone = answer.tenant.time_zone,
+                 .agent_name = request.agent_name,
+                 .project_url = config.project_url},
+                answer.file_specs, answer.settings);
+  std::cout << "Enrolled as " << request.agent_name << " of " << answer.tenant.display_name << " ("
+            << answer.tenant.slug << ", time zone " << answer.tenant.time_zone << ").\n"
+            << "File specs received: " << answer.file_specs.specs.size()
+            << ". Start with: waybill --config " << options.config_file.string() << " run\n";
+  return kExitOk;
+}
+
+}  // namespace waybill

@@ -1,0 +1,64 @@
+// waybill: the agent's program. Commands are read here and done in the files beside this one.
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <exception>
+#include <iostream>
+
+#include "agent/cli/commands.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace {
+
+constexpr const char* kDefaultConfig = "/etc/waybill/agent.json";
+
+int run(int argc, char** argv) {
+  CLI::App app("Waybill: carries this agency's exports to its central Supabase.", "waybill");
+  app.set_version_flag("--version", "waybill " WAYBILL_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  waybill::CommandOptions options;
+  options.config_file = kDefaultConfig;
+  app.add_option("--config", options.config_file, "configuration file")->capture_default_str();
+
+  auto* run_command =
+      app.add_subcommand("run", "watch the export folder and deliver, until told to end");
+  auto* enroll =
+      app.add_subcommand("enroll", "make this machine an agent, with a code from the central team");
+  enroll->add_option("--code", options.code,
+                     "enrolment code; read from standard input when absent");
+  enroll->add_option("--name", options.agent_name,
+                     "how the central team sees this agent; the machine's name when absent");
+  auto* status =
+      app.add_subcommand("status", "did today's delivery arrive, and if not, what to do");
+  status->add_flag("--json", options.as_json, "for programs");
+  auto* trace = app.add_subcommand("trace", "where a file is, and what became of it");
+  trace
+      ->add_option("file", options.file, "a file in the export folder, as a path or relative to it")
+      ->required();
+  trace->add_flag("--json", options.as_json, "for programs");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? waybill::kExitOk : waybill::kExitUsage;
+  }
+  if (*run_command) return waybill::run_agent(options);
+  if (*enroll) return waybill::enroll_agent(options);
+  if (*status) return waybill::show_status(options);
+  return waybill::trace_file(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const waybill::Error& error) {
+    std::cerr << "waybill: " << error.what() << "\nWhat to do: " << error.code().way_out << '\n';
+  } catch (const std::exception& error) {
+    std::cerr << "waybill: WB-9001 internal: " << error.what() << '\n';
+  }
+  return waybill::kExitFailed;
+}

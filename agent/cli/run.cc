@@ -1,0 +1,88 @@
+#include <algorithm>
+
+#include "agent/cli/commands.h"
+#include "agent/config/agent_config.h"
+#include "agent/config/agent_token.h"
+#include "agent/engine/engine.h"
+#include "agent/engine/threaded_uploads.h"
+#include "agent/watch/change_notifier.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/termination.h"
+#include "sync/http_central_api.h"
+#include "sync/http_uploader.h"
+
+namespace waybill {
+
+namespace {
+
+constexpr std::int64_t kHintPollMs = 250;  // how often notifications are looked at while idle
+constexpr std::int64_t kUploadPollMs = 50;
+
+EngineSettings engine_settings(const AgentConfig& config) {
+  return {.export_folder = config.export_folder,
+          .quiet_ms = config.ready.quiet_ms,
+          .scan_interval_ms = config.scan.interval_ms,
+          .sync_interval_ms = config.sync.interval_ms,
+          .close_after_idle_ms = config.delivery.close_after_idle_ms,
+          .version = WAYBILL_VERSION};
+}
+
+/// Until the end is asked for: a step, then a wait that an upload's end or a hint cuts short.
+void run_until_stopped(Engine& engine, ThreadedUploads& uploads, StopSource& stop) {
+  try {
+    while (!stop.requested()) {
+      const StepReport report = engine.step();
+      if (report.worked) continue;
+      if (uploads.is_idle()) {
+        stop.wait_for(std::min(report.wait_ms, kHintPollMs));
+      } else {
+        uploads.wait_finished(std::min(report.wait_ms, kUploadPollMs));
+      }
+    }
+  } catch (...) {
+    stop.request();  // running uploads end at once instead of holding up the exit
+    throw;
+  }
+}
+
+void check_same_project(const Identity& identity, const AgentConfig& config) {
+  if (identity.project_url == config.project_url) return;
+  throw Error(error_code::kAlreadyEnrolled, "start with project", config.project_url,
+              "this state folder belongs to an agent enrolled at " + identity.project_url);
+}
+
+}  // namespace
+
+int run_agent(const CommandOptions& options) {
+  FileSystem& files = system_file_system();
+  const AgentConfig config = read_agent_config(files, options.config_file);
+  start_log("waybill", config.log.level);
+  const std::string token = read_agent_token(files, config.state_folder);
+  const SystemClock clock;
+  Ledger ledger(files, clock, config.state_folder);
+  const std::optional<Identity> identity = ledger.identity();
+  if (!identity) throw Error(error_code::kNotEnrolled, "start", "", "the ledger has no identity");
+  check_same_project(*identity, config);
+  const auto local_day = system_local_day(identity->time_zone);
+
+  StopSource stop;
+  arm_termination(stop);
+  const HttpOptions http{.user_agent = "waybill/" WAYBILL_VERSION, .stop = &stop.flag()};
+  HttpCentralApi central({config.project_url, config.publishable_key, token}, http);
+  ThreadedUploads uploads(files, config.export_folder,
+                          static_cast<std::size_t>(config.upload.parallel),
+                          [&] { return std::make_unique<HttpUploader>(config.project_url, http); });
+  const std::unique_ptr<ChangeNotifier> notifier =
+      config.scan.notifications ? system_change_notifier() : std::make_unique<NoNotifications>();
+  SystemChance chance;
+  Engine engine({files, clock, *notifier, central, uploads, *local_day, chance},
+                engine_settings(config), ledger);
+  log_info("agent " + identity->agent_name + " of " + identity->tenant_name + " watches " +
+           config.export_folder.string());
+  run_until_stopped(engine, uploads, stop);
+  log_info("ended as asked; what was under way is settled after the next start");
+  return kExitOk;
+}
+
+}  // namespace waybill

@@ -1,0 +1,299 @@
+#include "agent/cli/status_view.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+
+#include "agent/engine/central_moves.h"
+#include "agent/ledger/ledger.h"
+#include "core/clock.h"
+#include "core/error_code.h"
+
+namespace waybill {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kDeliveriesShown = 5;
+constexpr std::size_t kProblemsShown = 50;
+constexpr std::int64_t kDayMs = 86'400'000;
+constexpr std::int64_t kTroubleShownMs = 3 * kDayMs;  // for a file that is gone from the folder
+constexpr std::int64_t kContactLateMs = 5 * 60'000;
+
+constexpr std::array kPlaceKeys = {"row", "line", "column", "column_number", "byte_offset"};
+
+Json counts_json(const std::vector<StateCount>& counts) {
+  Json out = Json::object();
+  for (const StateCount& entry : counts) out[entry.state] = entry.count;
+  return out;
+}
+
+Json time_or_null(std::int64_t utc_ms) {
+  return utc_ms == 0 ? Json(nullptr) : Json(format_utc(utc_ms));
+}
+
+Json fact_problem(const std::string& text) {
+  const Json problem = Json::parse(text, nullptr, false);
+  if (!problem.is_object()) return nullptr;
+  return problem_json({problem.value("code", ""), problem.value("message", ""), {}});
+}
+
+/// Sums of a delivery's files in the four groups people ask about.
+struct Tally {
+  std::int64_t done = 0;
+  std::int64_t duplicate = 0;
+  std::int64_t refused = 0;
+  std::int64_t under_way = 0;
+  std::int64_t not_sent = 0;  ///< superseded or vanished before they were sent
+
+  void add(const Json& states) {
+    for (const auto& [name, count] : states.items()) {
+      const std::int64_t number = count.get<std::int64_t>();
+      if (name == "processed" || name == "archived") {
+        done += number;
+      } else if (name == "duplicate") {
+        duplicate += number;
+      } else if (name == "refused") {
+        refused += number;
+      } else if (name == "superseded" || name == "vanished") {
+        not_sent += number;
+      } else {
+        under_way += number;
+      }
+    }
+  }
+  [[nodiscard]] std::int64_t total() const {
+    return done + duplicate + refused + under_way + not_sent;
+  }
+  [[nodiscard]] Json json() const {
+    return {{"done", done},
+            {"duplicate", duplicate},
+            {"refused", refused},
+            {"under_way", under_way},
+            {"not_sent", not_sent}};
+  }
+  [[nodiscard]] std::string text() const {
+    std::string out = fmt::format("{} file{}: {} done", total(), total() == 1 ? "" : "s", done);
+    if (duplicate > 0) out += fmt::format(", {} delivered before", duplicate);
+    if (under_way > 0) out += fmt::format(", {} under way", under_way);
+    if (refused > 0) out += fmt::format(", {} refused", refused);
+    if (not_sent > 0) out += fmt::format(", {} changed or removed before sending", not_sent);
+    return out;
+  }
+};
+
+Json deliveries_json(LedgerReport& report) {
+  Json out = Json::array();
+  for (const DeliveryReport& delivery : report.deliveries(kDeliveriesShown)) {
+    const Json states = counts_json(delivery.states);
+    Tally tally;
+    tally.add(states);
+    out.push_back({{"date", delivery.job.delivery_date},
+                   {"job_key", delivery.job.job_key.value},
+                   {"open", delivery.job.is_open},
+                   {"summary", tally.json()},
+                   {"states", states}});
+  }
+  return out;
+}
+
+Json problems_json(LedgerReport& report, std::int64_t since_ms) {
+  Json out = Json::array();
+  for (const JobFile& file : report.troubled_files(since_ms, kProblemsShown)) {
+    Json line = problem_json(*file.problem);
+    line["file"] = file.relative_path;
+    line["state"] = to_string(file.state);
+    line["at"] = format_utc(file.updated_at_ms);
+    if (is_in_our_hands(file.state)) line["next_try_at"] = time_or_null(file.next_attempt_at_ms);
+    out.push_back(std::move(line));
+  }
+  for (const PathRecord& path : report.troubled_paths(kProblemsShown)) {
+    const ErrorCode* code = find_error_code(path.error_code);
+    Json line = problem_json({path.error_code, std::string(code ? code->waybill_does : ""), {}});
+    line["file"] = path.relative_path;
+    line["state"] = to_string(path.state);
+    line["at"] = format_utc(path.first_seen_at_ms);
+    out.push_back(std::move(line));
+  }
+  return out;
+}
+
+/// The one sentence at the top.
+Json today_json(const Json& deliveries, const Json& folder, const StatusFacts& facts) {
+  Tally tally;
+  for (const Json& delivery : deliveries) {
+    if (delivery["date"] == facts.today) tally.add(delivery["states"]);
+  }
+  const std::int64_t arriving =
+      folder.value("settling", std::int64_t{0}) + folder.value("due", std::int64_t{0});
+  std::string verdict = "complete";
+  if (tally.total() == 0) verdict = "nothing_yet";
+  if (arriving > 0 || tally.under_way > 0) verdict = "under_way";
+  if (tally.refused > 0) verdict = "attention";
+  return {{"date", facts.today},
+          {"verdict", verdict},
+          {"arriving", arriving},
+          {"summary", tally.json()},
+          {"sentence", tally.total() == 0 ? "no file yet" : tally.text()}};
+}
+
+std::string mark(const std::string& verdict) {
+  if (verdict == "complete") return "OK";
+  if (verdict == "under_way") return "UNDER WAY";
+  if (verdict == "nothing_yet") return "NOTHING YET";
+  return "NEEDS ATTENTION";
+}
+
+std::string ago(const Json& time, std::int64_t now_ms) {
+  if (!time.is_string()) return "never";
+  return format_age(now_ms - parse_utc(time.get<std::string>())) + " ago";
+}
+
+void add_problem(std::string& out, const Json& problem) {
+  out += fmt::format("  {} {}{}\n", problem.value("code", ""), problem.value("message", ""),
+                     place_text(problem));
+  out += fmt::format("      What to do: {}\n", problem.value("what_to_do", ""));
+}
+
+void add_trouble(std::string& out, const Json& status) {
+  for (const char* key : {"contact_problem", "folder_problem", "watch_problem"}) {
+    if (status[key].is_null()) continue;
+    out += "\n";
+    add_problem(out, status[key]);
+  }
+  const Json& problems = status["problems"];
+  if (problems.empty()) return;
+  out += fmt::format("\nProblems ({}):\n", status["problem_count"].get<std::int64_t>());
+  for (const Json& problem : problems) {
+    out += fmt::format("  {}  [{}]\n", problem["file"].get<std::string>(),
+                       problem["state"].get<std::string>());
+    out += fmt::format("      {} {}{}\n", problem.value("code", ""), problem.value("message", ""),
+                       place_text(problem));
+    out += fmt::format("      What to do: {}\n", problem.value("what_to_do", ""));
+  }
+  const std::int64_t more =
+      status["problem_count"].get<std::int64_t>() - static_cast<std::int64_t>(problems.size());
+  if (more > 0) out += fmt::format("  ... and {} more; see --json\n", more);
+}
+
+void add_counts(std::string& out, const Json& status) {
+  out += "\nFiles by state:\n";
+  for (const FileStateName& entry : kFileStateNames) {
+    const std::int64_t count = status["files"].value(std::string(entry.name), std::int64_t{0});
+    if (count > 0) out += fmt::format("  {:<11}{:>8}  {}\n", entry.name, count, entry.sentence);
+  }
+  for (const auto& [name, count] : status["folder"].items()) {
+    if (name == "recorded") continue;
+    const std::string sentence = name == "settling" ? "seen, waits until it rests"
+                                 : name == "due"    ? "at rest, waits to be read"
+                                                    : "left alone";
+    out += fmt::format("  {:<11}{:>8}  {}\n", name, count.get<std::int64_t>(), sentence);
+  }
+}
+
+}  // namespace
+
+Json problem_json(const wire::FileProblem& problem) {
+  Json out = {{"code", problem.code}, {"message", problem.message}};
+  if (const ErrorCode* code = find_error_code(problem.code)) {
+    out["name"] = code->name;
+    out["what_to_do"] = code->way_out;
+  }
+  for (const char* key : kPlaceKeys) {
+    if (problem.details.is_object() && problem.details.contains(key) &&
+        !problem.details[key].is_null()) {
+      out[key] = problem.details[key];
+    }
+  }
+  return out;
+}
+
+std::string place_text(const Json& problem) {
+  std::string out;
+  if (problem.contains("row") && problem["row"].is_number() && problem["row"] != 0) {
+    out += fmt::format(", row {}", problem["row"].get<std::int64_t>());
+  }
+  if (problem.contains("line") && problem["line"].is_number() && problem["line"] != 0) {
+    out += fmt::format(", line {}", problem["line"].get<std::int64_t>());
+  }
+  if (problem.contains("column") && problem["column"].is_string() && problem["column"] != "") {
+    out += ", column \"" + problem["column"].get<std::string>() + "\"";
+  }
+  return out;
+}
+
+std::string format_age(std::int64_t ms) {
+  const std::int64_t seconds = std::max<std::int64_t>(0, ms) / 1000;
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 7'200) return fmt::format("{} min", seconds / 60);
+  if (seconds < 172'800) return fmt::format("{} h", seconds / 3'600);
+  return fmt::format("{} days", seconds / 86'400);
+}
+
+Json status_json(LedgerReport& report, const StatusFacts& facts) {
+  const Identity identity = report.identity().value_or(Identity{});
+  const std::int64_t since_ms = facts.now_ms - kTroubleShownMs;
+  const Json folder = counts_json(report.path_states());
+  Json out;
+  out["version"] = facts.version;
+  out["running"] = facts.is_running;
+  out["agent"] = {{"id", identity.agent_id.value}, {"name", identity.agent_name}};
+  out["agency"] = {{"slug", identity.tenant_slug},
+                   {"name", identity.tenant_name},
+                   {"time_zone", identity.time_zone}};
+  out["project_url"] = identity.project_url;
+  out["export_folder"] = facts.export_folder;
+  out["deliveries"] = deliveries_json(report);
+  out["today"] = today_json(out["deliveries"], folder, facts);
+  out["problems"] = problems_json(report, since_ms);
+  out["problem_count"] = report.count_troubled_files(since_ms) + report.count_troubled_paths();
+  out["files"] = counts_json(report.file_states());
+  out["folder"] = folder;
+  out["last_contact_at"] = time_or_null(report.meta_number(meta::kLastContactAtMs));
+  out["last_scan_at"] = time_or_null(report.meta_number(meta::kLastScanAtMs));
+  out["contact_problem"] = fact_problem(report.meta(meta::kContactProblem));
+  out["folder_problem"] = fact_problem(report.meta(meta::kFolderProblem));
+  out["watch_problem"] = fact_problem(report.meta(meta::kWatchProblem));
+  const bool is_silent = facts.now_ms - report.meta_number(meta::kLastContactAtMs) > kContactLateMs;
+  out["healthy"] = facts.is_running && !is_silent && out["contact_problem"].is_null() &&
+                   out["folder_problem"].is_null();
+  if (out["problem_count"] > 0 && out["today"]["verdict"] != "nothing_yet") {
+    out["today"]["verdict"] = "attention";
+  }
+  return out;
+}
+
+std::string status_text(const Json& status, std::int64_t now_ms) {
+  const Json& today = status["today"];
+  std::string out = fmt::format(
+      "Waybill {}   {} ({})   agent {}\n", status["version"].get<std::string>(),
+      status["agency"]["name"].get<std::string>(), status["agency"]["slug"].get<std::string>(),
+      status["agent"]["name"].get<std::string>());
+  out +=
+      fmt::format("Today's delivery {}: {}   [{}]\n", today["date"].get<std::string>(),
+                  today["sentence"].get<std::string>(), mark(today["verdict"].get<std::string>()));
+  if (today["arriving"].get<std::int64_t>() > 0) {
+    out += fmt::format("  {} more in the folder, still being written or read\n",
+                       today["arriving"].get<std::int64_t>());
+  }
+  out += status["running"].get<bool>()
+             ? "The agent is running."
+             : "THE AGENT IS NOT RUNNING. Start it with `waybill run` or its service.";
+  out += fmt::format(" Last contact with central {}, last scan {}.\n",
+                     ago(status["last_contact_at"], now_ms), ago(status["last_scan_at"], now_ms));
+  add_trouble(out, status);
+  add_counts(out, status);
+  out += "\nDeliveries:\n";
+  for (const Json& delivery : status["deliveries"]) {
+    Tally tally;
+    tally.add(delivery["states"]);
+    out += fmt::format("  {}  {:<6}  {}\n", delivery["date"].get<std::string>(),
+                       delivery["open"].get<bool>() ? "open" : "closed", tally.text());
+  }
+  if (status["deliveries"].empty()) out += "  none yet\n";
+  return out;
+}
+
+}  // namespace waybill

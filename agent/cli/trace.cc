@@ -1,0 +1,62 @@
+#include <iostream>
+
+#include "agent/cli/commands.h"
+#include "agent/cli/trace_view.h"
+#include "agent/config/agent_config.h"
+#include "core/error.h"
+
+namespace waybill {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The name below the export folder that the person means: relative to it, or any path into it.
+std::string relative_to_export(const AgentConfig& config, const fs::path& given,
+                               LedgerReport& report) {
+  const std::string as_given = given.lexically_normal().generic_string();
+  if (given.is_relative() && (report.path(as_given) || !report.versions(as_given).empty())) {
+    return as_given;
+  }
+  std::error_code ignored;
+  const fs::path root = fs::weakly_canonical(config.export_folder, ignored);
+  const fs::path parent = fs::weakly_canonical(fs::absolute(given).parent_path(), ignored);
+  const std::string below = (parent / given.filename()).lexically_relative(root).generic_string();
+  return below.empty() || below.starts_with("..") ? as_given : below;
+}
+
+std::optional<OnDisk> hash_on_disk(FileSystem& files, const fs::path& root,
+                                   const std::string& relative_path) {
+  const auto file = files.open(root, relative_path);
+  if (!file) return std::nullopt;
+  OnDisk out;
+  Sha256 hash;
+  std::string buffer(256 * 1024, '\0');
+  while (const std::size_t count = file->read(buffer.data(), buffer.size())) {
+    hash.update({buffer.data(), count});
+    out.size_bytes += static_cast<std::int64_t>(count);
+  }
+  out.sha256 = hash.finish();
+  return out;
+}
+
+}  // namespace
+
+int trace_file(const CommandOptions& options) {
+  FileSystem& files = system_file_system();
+  const AgentConfig config = read_agent_config(files, options.config_file);
+  const auto report = LedgerReport::open(config.state_folder);
+  if (!report) {
+    throw Error(error_code::kNotEnrolled, "trace", options.file.string(),
+                "this agent has no ledger yet");
+  }
+  const std::string name = relative_to_export(config, options.file, *report);
+  const auto on_disk = hash_on_disk(files, config.export_folder, name);
+  const nlohmann::json trace = trace_json(*report, name, on_disk);
+  std::cout << (options.as_json ? trace.dump(2) + "\n" : trace_text(trace));
+  const bool is_known = !trace["versions"].empty() || trace["folder_state"].is_string();
+  if (!is_known && !options.as_json) std::cout << "The ledger has never seen this name.\n";
+  return is_known ? kExitOk : kExitUnknownFile;
+}
+
+}  // namespace waybill

@@ -1,0 +1,203 @@
+#include "agent/ledger/ledger_report.h"
+
+#include "agent/ledger/database.h"
+#include "agent/ledger/facts.h"
+#include "agent/ledger/ledger.h"
+#include "agent/ledger/rows.h"
+
+namespace waybill {
+
+// The newest version of a name tells how the name stands. Trouble that is over is not shown: a
+// newer version exists, or the file is gone and some days have passed.
+#define WAYBILL_TROUBLED_FILES                                                                   \
+  "WHERE f.error_code <> '' "                                                                    \
+  "AND NOT EXISTS (SELECT 1 FROM job_file AS newer WHERE newer.relative_path = f.relative_path " \
+  "                   AND newer.file_number > f.file_number) "                                   \
+  "AND (f.updated_at_ms >= :since_ms "                                                           \
+  "     OR EXISTS (SELECT 1 FROM path AS p WHERE p.relative_path = f.relative_path)) "
+
+namespace sql {
+
+constexpr const char* kCountFileStates =
+    "SELECT state, count(*) FROM job_file GROUP BY state ORDER BY state";
+constexpr const char* kCountPathStates =
+    "SELECT state, count(*) FROM path GROUP BY state ORDER BY state";
+
+constexpr const char* kNewestJobs = WAYBILL_SELECT_JOB "ORDER BY job_number DESC LIMIT :limit";
+constexpr const char* kOneJob = WAYBILL_SELECT_JOB "WHERE job_number = :job_number";
+constexpr const char* kCountJobStates =
+    "SELECT state, count(*) FROM job_file WHERE job_number = :job_number "
+    "GROUP BY state ORDER BY state";
+
+constexpr const char* kTroubledFiles =
+    WAYBILL_SELECT_JOB_FILE WAYBILL_TROUBLED_FILES "ORDER BY f.updated_at_ms DESC LIMIT :limit";
+constexpr const char* kCountTroubledFiles =
+    "SELECT count(*) FROM job_file AS f " WAYBILL_TROUBLED_FILES;
+
+constexpr const char* kTroubledPaths =
+    WAYBILL_SELECT_PATH "WHERE error_code <> '' ORDER BY relative_path LIMIT :limit";
+constexpr const char* kCountTroubledPaths = "SELECT count(*) FROM path WHERE error_code <> ''";
+
+constexpr const char* kOnePath = WAYBILL_SELECT_PATH "WHERE relative_path = :relative_path";
+constexpr const char* kVersions =
+    WAYBILL_SELECT_JOB_FILE "WHERE f.relative_path = :relative_path ORDER BY f.file_number";
+
+constexpr const char* kEvents = R"sql(
+  SELECT seq, at_ms, kind, relative_path, content_sha256, file_number, from_state, to_state, detail,
+         prev_hash, hash
+    FROM event
+   WHERE relative_path = :relative_path AND file_number IS :file_number
+   ORDER BY seq
+)sql";
+
+}  // namespace sql
+
+namespace {
+
+LedgerEvent read_event(SQLite::Statement& row) {
+  LedgerEvent out;
+  out.seq = row.getColumn(0).getInt64();
+  out.at_ms = row.getColumn(1).getInt64();
+  out.kind = row.getColumn(2).getString();
+  out.relative_path = row.getColumn(3).getString();
+  out.content_sha256 = row.getColumn(4).getString();
+  if (!row.getColumn(5).isNull()) out.file_number = FileId{row.getColumn(5).getInt64()};
+  out.from_state = row.getColumn(6).getString();
+  out.to_state = row.getColumn(7).getString();
+  out.detail = row.getColumn(8).getString();
+  out.prev_hash = row.getColumn(9).getString();
+  out.hash = row.getColumn(10).getString();
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<LedgerReport> LedgerReport::open(const std::filesystem::path& state_folder) {
+  const std::filesystem::path file = state_folder / kLedgerFileName;
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return nullptr;
+  return std::unique_ptr<LedgerReport>(new LedgerReport(LedgerDatabase::open_for_reading(file)));
+}
+
+LedgerReport::LedgerReport(std::unique_ptr<LedgerDatabase> database)
+    : database_(std::move(database)) {}
+
+LedgerReport::~LedgerReport() = default;
+
+std::optional<Identity> LedgerReport::identity() { return read_identity(*database_); }
+
+std::string LedgerReport::meta(const char* name) { return read_meta(*database_, name); }
+
+std::int64_t LedgerReport::meta_number(const char* name) { return to_number(meta(name)); }
+
+std::vector<StateCount> LedgerReport::counts(const char* statement) {
+  return database_->guarded("count", "states", [&] {
+    std::vector<StateCount> out;
+    Prepared list = database_->prepared(statement);
+    while (auto* row = list.next()) {
+      out.push_back({row->getColumn(0).getString(), row->getColumn(1).getInt64()});
+    }
+    return out;
+  });
+}
+
+std::vector<StateCount> LedgerReport::file_states() { return counts(sql::kCountFileStates); }
+
+std::vector<StateCount> LedgerReport::path_states() { return counts(sql::kCountPathStates); }
+
+std::vector<DeliveryReport> LedgerReport::deliveries(std::size_t limit) {
+  return database_->guarded("list", "deliveries", [&] {
+    std::vector<DeliveryReport> out;
+    Prepared list = database_->prepared(sql::kNewestJobs);
+    list->bind(":limit", static_cast<std::int64_t>(limit));
+    while (auto* row = list.next()) out.push_back({read_job(*row), {}});
+    for (DeliveryReport& delivery : out) {
+      Prepared count = database_->prepared(sql::kCountJobStates);
+      count->bind(":job_number", delivery.job.job_number);
+      while (auto* row = count.next()) {
+        delivery.states.push_back({row->getColumn(0).getString(), row->getColumn(1).getInt64()});
+      }
+    }
+    return out;
+  });
+}
+
+std::optional<Job> LedgerReport::job(std::int64_t job_number) {
+  return database_->guarded("find", "job", [&]() -> std::optional<Job> {
+    Prepared find = database_->prepared(sql::kOneJob);
+    find->bind(":job_number", job_number);
+    auto* row = find.next();
+    if (row == nullptr) return std::nullopt;
+    return read_job(*row);
+  });
+}
+
+std::vector<JobFile> LedgerReport::troubled_files(std::int64_t since_ms, std::size_t limit) {
+  return database_->guarded("list", "troubled files", [&] {
+    std::vector<JobFile> out;
+    Prepared list = database_->prepared(sql::kTroubledFiles);
+    list->bind(":since_ms", since_ms);
+    list->bind(":limit", static_cast<std::int64_t>(limit));
+    while (auto* row = list.next()) out.push_back(read_job_file(*row));
+    return out;
+  });
+}
+
+std::int64_t LedgerReport::count_troubled_files(std::int64_t since_ms) {
+  return database_->guarded("count", "troubled files", [&] {
+    Prepared count = database_->prepared(sql::kCountTroubledFiles);
+    count->bind(":since_ms", since_ms);
+    return count.next()->getColumn(0).getInt64();
+  });
+}
+
+std::vector<PathRecord> LedgerReport::troubled_paths(std::size_t limit) {
+  return database_->guarded("list", "troubled paths", [&] {
+    std::vector<PathRecord> out;
+    Prepared list = database_->prepared(sql::kTroubledPaths);
+    list->bind(":limit", static_cast<std::int64_t>(limit));
+    while (auto* row = list.next()) out.push_back(read_path(*row));
+    return out;
+  });
+}
+
+std::int64_t LedgerReport::count_troubled_paths() {
+  return database_->guarded("count", "troubled paths", [&] {
+    Prepared count = database_->prepared(sql::kCountTroubledPaths);
+    return count.next()->getColumn(0).getInt64();
+  });
+}
+
+std::optional<PathRecord> LedgerReport::path(const std::string& relative_path) {
+  return database_->guarded("find path", relative_path, [&]() -> std::optional<PathRecord> {
+    Prepared find = database_->prepared(sql::kOnePath);
+    find->bind(":relative_path", relative_path);
+    auto* row = find.next();
+    if (row == nullptr) return std::nullopt;
+    return read_path(*row);
+  });
+}
+
+std::vector<JobFile> LedgerReport::versions(const std::string& relative_path) {
+  return database_->guarded("list versions of", relative_path, [&] {
+    std::vector<JobFile> out;
+    Prepared list = database_->prepared(sql::kVersions);
+    list->bind(":relative_path", relative_path);
+    while (auto* row = list.next()) out.push_back(read_job_file(*row));
+    return out;
+  });
+}
+
+std::vector<LedgerEvent> LedgerReport::events(const std::string& relative_path,
+                                              std::optional<FileId> file) {
+  return database_->guarded("list events of", relative_path, [&] {
+    std::vector<LedgerEvent> out;
+    Prepared list = database_->prepared(sql::kEvents);
+    list->bind(":relative_path", relative_path);
+    if (file) list->bind(":file_number", file->value);
+    while (auto* row = list.next()) out.push_back(read_event(*row));
+    return out;
+  });
+}
+
+}  // namespace waybill

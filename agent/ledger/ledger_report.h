@@ -1,0 +1,73 @@
+// LedgerReport: the ledger as people look at it, while the agent runs or not.
+//
+// Place:    agent/ledger; status and trace above. A read-only connection of its own: it never
+//           changes anything and never holds up the agent.
+// Units:    *_ms are UTC milliseconds since 1970.
+// Errors:   as the ledger's: WB-1102, WB-1103, WB-1104.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/ledger/event_chain.h"
+#include "agent/ledger/identity.h"
+#include "agent/ledger/job_file.h"
+#include "agent/ledger/path_record.h"
+
+namespace waybill {
+
+class LedgerDatabase;
+
+struct StateCount {
+  std::string state;
+  std::int64_t count = 0;
+};
+
+/// A delivery and how its files stand.
+struct DeliveryReport {
+  Job job;
+  std::vector<StateCount> states;  ///< of its files
+};
+
+class LedgerReport {
+ public:
+  /// nullptr when there is no ledger yet.
+  [[nodiscard]] static std::unique_ptr<LedgerReport> open(
+      const std::filesystem::path& state_folder);
+  ~LedgerReport();
+
+  [[nodiscard]] std::optional<Identity> identity();
+  [[nodiscard]] std::string meta(const char* name);
+  [[nodiscard]] std::int64_t meta_number(const char* name);
+
+  [[nodiscard]] std::vector<StateCount> file_states();
+  [[nodiscard]] std::vector<StateCount> path_states();
+  /// The newest deliveries first.
+  [[nodiscard]] std::vector<DeliveryReport> deliveries(std::size_t limit);
+  /// Files whose newest version has a problem, and that are still in the folder or had it since
+  /// `since_ms`; newest first.
+  [[nodiscard]] std::vector<JobFile> troubled_files(std::int64_t since_ms, std::size_t limit);
+  [[nodiscard]] std::vector<PathRecord> troubled_paths(std::size_t limit);
+  [[nodiscard]] std::int64_t count_troubled_files(std::int64_t since_ms);
+  [[nodiscard]] std::int64_t count_troubled_paths();
+
+  [[nodiscard]] std::optional<PathRecord> path(const std::string& relative_path);
+  /// All versions of a name, oldest first.
+  [[nodiscard]] std::vector<JobFile> versions(const std::string& relative_path);
+  /// Events of one version, or (without) those of the name that belong to no version.
+  [[nodiscard]] std::vector<LedgerEvent> events(const std::string& relative_path,
+                                                std::optional<FileId> file);
+  [[nodiscard]] std::optional<Job> job(std::int64_t job_number);
+
+ private:
+  explicit LedgerReport(std::unique_ptr<LedgerDatabase> database);
+
+  std::vector<StateCount> counts(const char* statement);
+
+  std::unique_ptr<LedgerDatabase> database_;
+};
+
+}  // namespace waybill

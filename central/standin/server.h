@@ -19,14 +19,14 @@
 namespace waybill::standin {
 
 struct StandInOptions {
-  std::string database_url;
-  std::filesystem::path objects_folder;
-  ProjectKeys keys;
+  std::string database_url{};
+  std::filesystem::path objects_folder{};
+  ProjectKeys keys{};
   std::string listen = "127.0.0.1:8000";  ///< HOST:PORT; port 0 takes any free one
   bool allow_remote = false;              ///< listen on another address than loopback
   int threads = 64;
   int connections = 16;  ///< to the database, at most
-  StorageLimits limits;
+  StorageLimits limits{};
 };
 
 class StandIn {

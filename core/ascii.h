@@ -19,12 +19,13 @@ namespace waybill {
                     [](char a, char b) { return to_ascii_lower(a) == to_ascii_lower(b); });
 }
 
+inline constexpr std::string_view kAsciiBlanks = " \t\r\n\v\f";
+
 /// Without the spaces, tabs and line ends at both ends.
 [[nodiscard]] constexpr std::string_view trim_ascii_blanks(std::string_view text) {
-  constexpr std::string_view kBlanks = " \t\r\n\v\f";
-  const std::size_t first = text.find_first_not_of(kBlanks);
+  const std::size_t first = text.find_first_not_of(kAsciiBlanks);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+  return text.substr(first, text.find_last_not_of(kAsciiBlanks) - first + 1);
 }
 
 }  // namespace waybill

@@ -24,7 +24,7 @@ namespace waybill {
 inline constexpr std::size_t kRecordBytesMax = std::size_t{2} * 1024 * 1024;
 
 /// Fields of one record that are kept; more are counted, not kept.
-inline constexpr std::size_t kFieldsMax = 16 * 1024;
+inline constexpr std::size_t kFieldsMax = std::size_t{16} * 1024;
 
 enum class QuoteRule : std::uint8_t {
   kStrict,   ///< quotes inside a field are doubled; anything else is a problem

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <chrono>
 
 #include "core/ascii.h"
@@ -21,6 +22,9 @@ constexpr std::string_view kPart = "-part";
 constexpr std::size_t kTagCharactersMax = 63;
 constexpr std::size_t kExtensionCharactersMax = 8;
 constexpr std::size_t kPartDigits = 5;
+// YYYY-MM-DDTHH_MM_SS_ffffff: the digits of each part, and what stands between.
+constexpr std::array<std::size_t, 7> kTimestampDigits = {4, 2, 2, 2, 2, 2, 6};
+constexpr std::string_view kTimestampSeparators = "--T___";
 constexpr std::int32_t kPartsMax = 99'999;
 
 bool is_extension(std::string_view text) {
@@ -50,14 +54,13 @@ std::optional<int> take_number(std::string_view& text, std::size_t count) {
 }
 
 std::optional<std::int64_t> take_timestamp(std::string_view& text) {
-  constexpr std::string_view kSeparators = "--T___";
-  constexpr std::size_t kDigits[] = {4, 2, 2, 2, 2, 2, 6};
-  int part[7] = {};
-  for (std::size_t i = 0; i < 7; ++i) {
-    const std::optional<int> number = take_number(text, kDigits[i]);
+  std::array<int, kTimestampDigits.size()> part{};
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const std::optional<int> number = take_number(text, kTimestampDigits[i]);
     if (!number) return std::nullopt;
     part[i] = *number;
-    if (i < kSeparators.size() && !take(text, kSeparators.substr(i, 1))) return std::nullopt;
+    if (i < kTimestampSeparators.size() && !take(text, kTimestampSeparators.substr(i, 1)))
+      return std::nullopt;
   }
   const std::chrono::year_month_day date{std::chrono::year(part[0]),
                                          std::chrono::month(static_cast<unsigned>(part[1])),

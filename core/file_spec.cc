@@ -40,6 +40,7 @@ constexpr std::array<std::string_view, 2> kQuoteRules = {"strict", "lenient"};
 constexpr std::array<std::string_view, 5> kTypes = {"text", "integer", "decimal", "boolean",
                                                     "date"};
 constexpr std::array<std::string_view, 3> kOtherColumns = {"refuse", "ignore", "keep"};
+constexpr std::string_view kDateDirectives = "YmdHMS%";
 
 [[noreturn]] void refuse(std::string_view place, const std::string& cause) {
   throw Error(error_code::kSpecInvalid, "read file spec at", place, cause);
@@ -81,7 +82,7 @@ class SpecObject {
   }
   /// Text that names something: not empty, not endless.
   [[nodiscard]] std::string name(const char* key) const {
-    const std::string value = text(key);
+    std::string value = text(key);
     require(!trim_ascii_blanks(value).empty() && value.size() <= kTextCharactersMax, at(key),
             "must be 1 to " + std::to_string(kTextCharactersMax) + " characters, not all blank");
     return value;
@@ -150,12 +151,11 @@ CsvDialect parse_dialect(const SpecObject& spec) {
 }
 
 void check_date_format(const std::string& format, const std::string& place) {
-  constexpr std::string_view kDirectives = "YmdHMS%";
   std::string seen;
   for (std::size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%') continue;
     ++i;
-    const bool is_known = i < format.size() && kDirectives.find(format[i]) != std::string::npos;
+    const bool is_known = i < format.size() && kDateDirectives.find(format[i]) != std::string::npos;
     require(is_known, place, "allowed after % are: Y, m, d, H, M, S, %");
     require(format[i] == '%' || seen.find(format[i]) == std::string::npos, place,
             std::string("has %") + format[i] + " twice");

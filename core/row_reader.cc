@@ -15,6 +15,9 @@ namespace waybill {
 
 namespace {
 
+/// Room that short records never outgrow.
+constexpr std::size_t kPayloadBytesMin = std::size_t{16} * 1024;
+
 const ErrorCode& code_of(CsvProblemKind kind) {
   switch (kind) {
     case CsvProblemKind::kQuoteUnbalanced:
@@ -261,7 +264,7 @@ std::string_view RowReader::Impl::decoded(const CsvRecord& record, const CsvFiel
 void RowReader::Impl::make_room(std::size_t record_bytes) {
   const std::size_t needed = keys_bytes_ + kJsonGrowthMax * record_bytes;
   if (needed <= payload_capacity_) return;
-  payload_capacity_ = needed + needed / 2;
+  payload_capacity_ = std::max(needed, kPayloadBytesMin);
   payload_ = std::make_unique<char[]>(payload_capacity_);
 }
 

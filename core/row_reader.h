@@ -82,6 +82,8 @@ class RowReader {
   ~RowReader();
   RowReader(const RowReader&) = delete;
   RowReader& operator=(const RowReader&) = delete;
+  RowReader(RowReader&&) = delete;
+  RowReader& operator=(RowReader&&) = delete;
 
   void feed(std::string_view bytes);
   void finish();

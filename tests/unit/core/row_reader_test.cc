@@ -310,6 +310,9 @@ TEST_CASE("finding: WB-3011 for a NUL byte, with its column", "[core][row_reader
   using namespace std::string_literals;
   CHECK(findings_of(items(), kHeader + "A,1,x\0y\nB,2,z\n"s) ==
         Findings{"WB-3011 row 1 line 2 byte 27 column 3 Note"});
+  // What else is wrong with the record follows from it and is not said.
+  CHECK(findings_of(items(), kHeader + ",x\0,y,z\nB,2,z\n"s) ==
+        Findings{"WB-3011 row 1 line 2 byte 24 column 2 Quantity"});
   // UTF-16 without a mark: found at its first NUL.
   CHECK(findings_of(items(), "I\0t\0e\0m\0\n\0A\0"s) ==
         Findings{"WB-3011 row 0 line 1 byte 1 column 1"});

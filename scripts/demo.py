@@ -18,6 +18,7 @@ from loop import ROOT, Loop, LoopError
 
 AGENCY = "harbor-kitchen"
 ONCE_TIMEOUT_S = 120
+KEY_SEPARATOR = "\x1f"  # between the parts of a natural key; invisible on a terminal
 FINAL = {"processed", "archived", "refused", "duplicate"}
 ENTITIES = ("component", "variant", "recipe", "recipe_line", "party", "uom_conversion")
 
@@ -107,7 +108,6 @@ class Demo:
     def outcomes(self):
         """Per expected file what became of it, in the words of expected.json."""
         registry = {row["relative_path"]: row for row in self.loop.files(AGENCY)}
-        local = {row["relative_path"]: row for row in self.agent.status()["files"]}
         found = {}
         for name in expected_files():
             file = registry.get(name)
@@ -118,9 +118,9 @@ class Demo:
                                "row": error.get("row"), "column": error.get("column"),
                                "message": error.get("message"), "final": file["state"] in FINAL}
             else:
-                state = local.get(name, {}).get("state")
-                found[name] = {"outcome": state, "code": local.get(name, {}).get("error", {}).get("code"),
-                               "final": state == "unknown"}
+                state, problem = self.agent.local(name)
+                found[name] = {"outcome": state, "code": (problem or {}).get("code"),
+                               "message": (problem or {}).get("name"), "final": state == "unknown"}
         return found
 
     def problems(self):
@@ -147,7 +147,8 @@ class Demo:
                               ORDER BY source_row DESC LIMIT 1) r,
                    staging.lineage(r.job_file_id, r.source_row) l""")[0]
         for key, value in row.items():
-            print(f"  {key:<18} {json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value}")
+            text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+            print(f"  {key:<18} {text.replace(KEY_SEPARATOR, ' + ')}")
 
     def commands(self):
         heading("look around, in a second terminal")

@@ -160,6 +160,21 @@ class Agent:
     def status(self):
         return json.loads(self.run("status", "--json").stdout)
 
+    def trace(self, relative_path):
+        """What `waybill trace` tells of one file; None when the ledger has never seen it."""
+        done = self.run("trace", relative_path, "--json", check=False)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def local(self, relative_path):
+        """(state, problem or None) of the file's newest version at the edge, or of its name alone."""
+        story = self.trace(relative_path)
+        if story is None:
+            return None, None
+        if story["versions"]:
+            newest = story["versions"][-1]
+            return newest["state"], newest["problem"]
+        return story["folder_state"], story["folder_problem"]
+
     def put(self, source, name=None):
         """Drops a file into the export folder as an exporter does: written in place."""
         target = self.export / (name or pathlib.Path(source).name)

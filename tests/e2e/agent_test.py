@@ -22,7 +22,7 @@ def objects(loop):
 class AgentTest(LoopTest):
     def test_a_file_dropped_while_running_is_staged_within_seconds_and_trace_tells_its_story(self):
         agent = self.agent().start()
-        self.wait(lambda: agent.status()["files"] is not None, "the agent's status")
+        self.wait(lambda: agent.status()["running"], "a running agent")
         started = time.monotonic()
         agent.put(GOOD / "recipes_20261120.csv")
         file = self.registered("harbor-kitchen", "recipes_20261120.csv", {"staged", "processed", "archived"})
@@ -100,8 +100,7 @@ class AgentTest(LoopTest):
 
     def test_a_second_agent_on_the_same_state_folder_exits_with_a_clear_message(self):
         agent = self.agent().start()
-        self.wait(lambda: (agent.folder / "state").exists() and "agent" in agent.process.name and
-                  agent.log.read_text(encoding="utf-8"), "the first agent's log")
+        self.wait(lambda: agent.status()["running"], "a running agent")
         second = agent.run("run", check=False)
         self.assertNotEqual(second.returncode, 0)
         self.assertIn("WB-1101", second.stderr)
@@ -112,8 +111,7 @@ class AgentTest(LoopTest):
         self.loop.standin.stop()
         agent.start()
         agent.put(GOOD / "parties_20261120.csv", "parties_waiting.csv")
-        self.wait(lambda: any(f["relative_path"] == "parties_waiting.csv" for f in agent.status()["files"]),
-                  "the file in the ledger")
+        self.local(agent, "parties_waiting.csv", {"ready"})
         self.loop.start_standin()
         self.registered("harbor-kitchen", "parties_waiting.csv")
 

@@ -58,8 +58,8 @@ class LoopTest(unittest.TestCase):
         return self.wait(look, f"{relative_path} at central in {sorted(states)}")
 
     def local(self, agent, relative_path, states):
-        """Waits until the agent's own status shows this path in one of `states`, and returns its entry."""
+        """Waits until the agent itself tells one of `states` of this file, and returns its problem (or {})."""
         def look():
-            return next((file for file in agent.status()["files"]
-                         if file["relative_path"] == relative_path and file["state"] in states), None)
-        return self.wait(look, f"{relative_path} in the ledger as one of {sorted(states)}")
+            state, problem = agent.local(relative_path)
+            return (problem or {}, True) if state in states else None
+        return self.wait(look, f"{relative_path} in the ledger as one of {sorted(states)}")[0]

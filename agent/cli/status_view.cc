@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "agent/engine/central_moves.h"
 #include "agent/ledger/ledger.h"
@@ -18,6 +19,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kDeliveriesShown = 5;
 constexpr std::size_t kProblemsShown = 50;
+constexpr std::size_t kFilesListed = 10'000;
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kTroubleShownMs = 3 * kDayMs;  // for a file that is gone from the folder
 constexpr std::int64_t kContactLateMs = 5 * 60'000;
@@ -99,24 +101,54 @@ Json deliveries_json(LedgerReport& report) {
   return out;
 }
 
+Json path_error_json(const PathRecord& path) {
+  const ErrorCode* code = find_error_code(path.error_code);
+  return problem_json({path.error_code, code ? std::string(code->waybill_does) : "", {}});
+}
+
 Json problems_json(LedgerReport& report, std::int64_t since_ms) {
   Json out = Json::array();
   for (const JobFile& file : report.troubled_files(since_ms, kProblemsShown)) {
     Json line = problem_json(*file.problem);
-    line["file"] = file.relative_path;
+    line["relative_path"] = file.relative_path;
     line["state"] = to_string(file.state);
     line["at"] = format_utc(file.updated_at_ms);
     if (is_in_our_hands(file.state)) line["next_try_at"] = time_or_null(file.next_attempt_at_ms);
     out.push_back(std::move(line));
   }
   for (const PathRecord& path : report.troubled_paths(kProblemsShown)) {
-    const ErrorCode* code = find_error_code(path.error_code);
-    Json line = problem_json({path.error_code, std::string(code ? code->waybill_does : ""), {}});
-    line["file"] = path.relative_path;
+    Json line = path_error_json(path);
+    line["relative_path"] = path.relative_path;
     line["state"] = to_string(path.state);
     line["at"] = format_utc(path.first_seen_at_ms);
     out.push_back(std::move(line));
   }
+  return out;
+}
+
+/// One entry a name: its newest version, or what it is while it has none. `error` is there only
+/// when there is one.
+Json files_json(LedgerReport& report) {
+  std::map<std::string, Json> names;
+  for (const JobFile& file : report.newest_files(kFilesListed)) {
+    Json entry = {{"relative_path", file.relative_path},
+                  {"state", to_string(file.state)},
+                  {"file_tag", file.file_tag.value},
+                  {"content_sha256", file.content_sha256},
+                  {"size_bytes", file.size_bytes},
+                  {"rows_staged", file.rows_staged < 0 ? Json(nullptr) : Json(file.rows_staged)},
+                  {"updated_at", format_utc(file.updated_at_ms)}};
+    if (file.problem) entry["error"] = problem_json(*file.problem);
+    names[file.relative_path] = std::move(entry);
+  }
+  for (const PathRecord& path : report.unrecorded_paths(kFilesListed)) {
+    Json entry = {{"relative_path", path.relative_path}, {"state", to_string(path.state)}};
+    if (!path.error_code.empty()) entry["error"] = path_error_json(path);
+    const auto [known, is_new] = names.try_emplace(path.relative_path, std::move(entry));
+    if (!is_new) known->second["folder_state"] = to_string(path.state);
+  }
+  Json out = Json::array();
+  for (auto& [name, entry] : names) out.push_back(std::move(entry));
   return out;
 }
 
@@ -167,7 +199,7 @@ void add_trouble(std::string& out, const Json& status) {
   if (problems.empty()) return;
   out += fmt::format("\nProblems ({}):\n", status["problem_count"].get<std::int64_t>());
   for (const Json& problem : problems) {
-    out += fmt::format("  {}  [{}]\n", problem["file"].get<std::string>(),
+    out += fmt::format("  {}  [{}]\n", problem["relative_path"].get<std::string>(),
                        problem["state"].get<std::string>());
     out += fmt::format("      {} {}{}\n", problem.value("code", ""), problem.value("message", ""),
                        place_text(problem));
@@ -181,7 +213,7 @@ void add_trouble(std::string& out, const Json& status) {
 void add_counts(std::string& out, const Json& status) {
   out += "\nFiles by state:\n";
   for (const FileStateName& entry : kFileStateNames) {
-    const std::int64_t count = status["files"].value(std::string(entry.name), std::int64_t{0});
+    const std::int64_t count = status["counts"].value(std::string(entry.name), std::int64_t{0});
     if (count > 0) out += fmt::format("  {:<11}{:>8}  {}\n", entry.name, count, entry.sentence);
   }
   for (const auto& [name, count] : status["folder"].items()) {
@@ -249,7 +281,9 @@ Json status_json(LedgerReport& report, const StatusFacts& facts) {
   out["today"] = today_json(out["deliveries"], folder, facts);
   out["problems"] = problems_json(report, since_ms);
   out["problem_count"] = report.count_troubled_files(since_ms) + report.count_troubled_paths();
-  out["files"] = counts_json(report.file_states());
+  out["files"] = files_json(report);
+  out["file_count"] = report.count_names();
+  out["counts"] = counts_json(report.file_states());
   out["folder"] = folder;
   out["last_contact_at"] = time_or_null(report.meta_number(meta::kLastContactAtMs));
   out["last_scan_at"] = time_or_null(report.meta_number(meta::kLastScanAtMs));

@@ -122,7 +122,7 @@ Json trace_json(LedgerReport& report, const std::string& relative_path,
   const std::vector<JobFile> versions = report.versions(relative_path);
   const std::optional<PathRecord> path = report.path(relative_path);
   Json out;
-  out["file"] = relative_path;
+  out["relative_path"] = relative_path;
   out["on_disk"] = on_disk_json(versions, on_disk);
   out["folder_state"] = path ? Json(to_string(path->state)) : Json(nullptr);
   out["folder_problem"] =
@@ -134,7 +134,7 @@ Json trace_json(LedgerReport& report, const std::string& relative_path,
 }
 
 std::string trace_text(const Json& trace) {
-  std::string out = trace["file"].get<std::string>() + "\n";
+  std::string out = trace["relative_path"].get<std::string>() + "\n";
   const Json& disk = trace["on_disk"];
   if (disk.is_null()) {
     out += "On disk:   not there now\n";

@@ -34,6 +34,15 @@ constexpr const char* kTroubledFiles =
 constexpr const char* kCountTroubledFiles =
     "SELECT count(*) FROM job_file AS f " WAYBILL_TROUBLED_FILES;
 
+constexpr const char* kNewestFiles = WAYBILL_SELECT_JOB_FILE
+    "WHERE NOT EXISTS (SELECT 1 FROM job_file AS newer WHERE newer.relative_path = f.relative_path "
+    "                     AND newer.file_number > f.file_number) "
+    "ORDER BY f.updated_at_ms DESC, f.file_number DESC LIMIT :limit";
+constexpr const char* kCountNames = "SELECT count(DISTINCT relative_path) FROM job_file";
+
+constexpr const char* kUnrecordedPaths =
+    WAYBILL_SELECT_PATH "WHERE state <> 'recorded' ORDER BY relative_path LIMIT :limit";
+
 constexpr const char* kTroubledPaths =
     WAYBILL_SELECT_PATH "WHERE error_code <> '' ORDER BY relative_path LIMIT :limit";
 constexpr const char* kCountTroubledPaths = "SELECT count(*) FROM path WHERE error_code <> ''";
@@ -132,6 +141,23 @@ std::optional<Job> LedgerReport::job(std::int64_t job_number) {
   });
 }
 
+std::vector<JobFile> LedgerReport::newest_files(std::size_t limit) {
+  return database_->guarded("list", "files", [&] {
+    std::vector<JobFile> out;
+    Prepared list = database_->prepared(sql::kNewestFiles);
+    list->bind(":limit", static_cast<std::int64_t>(limit));
+    while (auto* row = list.next()) out.push_back(read_job_file(*row));
+    return out;
+  });
+}
+
+std::int64_t LedgerReport::count_names() {
+  return database_->guarded("count", "names", [&] {
+    Prepared count = database_->prepared(sql::kCountNames);
+    return count.next()->getColumn(0).getInt64();
+  });
+}
+
 std::vector<JobFile> LedgerReport::troubled_files(std::int64_t since_ms, std::size_t limit) {
   return database_->guarded("list", "troubled files", [&] {
     std::vector<JobFile> out;
@@ -151,14 +177,22 @@ std::int64_t LedgerReport::count_troubled_files(std::int64_t since_ms) {
   });
 }
 
-std::vector<PathRecord> LedgerReport::troubled_paths(std::size_t limit) {
-  return database_->guarded("list", "troubled paths", [&] {
+std::vector<PathRecord> LedgerReport::list_paths(const char* statement, std::size_t limit) {
+  return database_->guarded("list", "paths", [&] {
     std::vector<PathRecord> out;
-    Prepared list = database_->prepared(sql::kTroubledPaths);
+    Prepared list = database_->prepared(statement);
     list->bind(":limit", static_cast<std::int64_t>(limit));
     while (auto* row = list.next()) out.push_back(read_path(*row));
     return out;
   });
+}
+
+std::vector<PathRecord> LedgerReport::troubled_paths(std::size_t limit) {
+  return list_paths(sql::kTroubledPaths, limit);
+}
+
+std::vector<PathRecord> LedgerReport::unrecorded_paths(std::size_t limit) {
+  return list_paths(sql::kUnrecordedPaths, limit);
 }
 
 std::int64_t LedgerReport::count_troubled_paths() {

@@ -50,6 +50,11 @@ class LedgerReport {
   /// Files whose newest version has a problem, and that are still in the folder or had it since
   /// `since_ms`; newest first.
   [[nodiscard]] std::vector<JobFile> troubled_files(std::int64_t since_ms, std::size_t limit);
+  /// The newest version of each name, those that moved last first.
+  [[nodiscard]] std::vector<JobFile> newest_files(std::size_t limit);
+  [[nodiscard]] std::int64_t count_names();
+  /// Names in the folder whose present bytes are not a version: settling, due, unknown ...
+  [[nodiscard]] std::vector<PathRecord> unrecorded_paths(std::size_t limit);
   [[nodiscard]] std::vector<PathRecord> troubled_paths(std::size_t limit);
   [[nodiscard]] std::int64_t count_troubled_files(std::int64_t since_ms);
   [[nodiscard]] std::int64_t count_troubled_paths();
@@ -66,6 +71,7 @@ class LedgerReport {
   explicit LedgerReport(std::unique_ptr<LedgerDatabase> database);
 
   std::vector<StateCount> counts(const char* statement);
+  std::vector<PathRecord> list_paths(const char* statement, std::size_t limit);
 
   std::unique_ptr<LedgerDatabase> database_;
 };

@@ -14,10 +14,11 @@ namespace {
 constexpr std::string_view kRoutes = "/storage/v1/object/";
 constexpr std::int64_t kStallTimeoutMs = 60'000;
 
+constexpr std::string_view kPlain =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+
 /// Percent-encodes what RFC 3986 does not let stand in a path; '/' stays.
 std::string encode_path(std::string_view path) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
   std::string encoded;
   for (const char c : path) {
     if (kPlain.find(c) != std::string_view::npos) {
@@ -97,7 +98,7 @@ HttpRequest StorageClient::request_for(std::string_view route, const std::string
   return request;
 }
 
-HttpResponse StorageClient::send(HttpRequest request, std::string_view operation,
+HttpResponse StorageClient::send(const HttpRequest& request, std::string_view operation,
                                  const std::string& path) {
   try {
     return http_.send(request);
@@ -112,7 +113,7 @@ void StorageClient::read(const std::string& bucket, const std::string& path,
   HttpRequest request = request_for("authenticated", bucket, path);
   request.timeout_ms = 0;  // large objects take their time; a stall ends them
   request.on_body = on_bytes;
-  const HttpResponse response = send(std::move(request), "read object", path);
+  const HttpResponse response = send(request, "read object", path);
   if (!response.is_success()) throw to_error(response, "read object", path);
 }
 
@@ -143,7 +144,7 @@ void StorageClient::move(const std::string& bucket, const std::string& from,
   request.headers.emplace_back("content-type", "application/json");
   request.body =
       nlohmann::json{{"bucketId", bucket}, {"sourceKey", from}, {"destinationKey", to}}.dump();
-  const HttpResponse response = send(std::move(request), "move object", from);
+  const HttpResponse response = send(request, "move object", from);
   if (response.is_success()) return;
   const Error error = to_error(response, "move object", from);
   if (error.is_transient() && &error.code() != &error_code::kObjectMissing) throw error;

@@ -48,7 +48,8 @@ class StorageClient {
   void move(const std::string& bucket, const std::string& from, const std::string& to);
 
  private:
-  HttpResponse send(HttpRequest request, std::string_view operation, const std::string& path);
+  HttpResponse send(const HttpRequest& request, std::string_view operation,
+                    const std::string& path);
   [[nodiscard]] HttpRequest request_for(std::string_view route, const std::string& bucket,
                                         const std::string& path) const;
 

@@ -17,6 +17,7 @@ namespace {
 constexpr int kPollMs = 50;  // how late a stop, a stall or a timeout may be noticed
 constexpr long kUploadBufferBytes = 512L * 1024;
 constexpr long kDownloadBufferBytes = 256L * 1024;
+constexpr std::string_view kLineEnds{"\r\n\0", 3};  // what would end a header line early
 constexpr std::string_view kOperation = "send to";
 
 void start_curl_once() {
@@ -205,7 +206,8 @@ HeaderList header_lines(const HttpRequest& request) {
   HeaderList lines;
   bool has_content_type = false;
   for (const auto& [name, value] : request.headers) {
-    if ((name + value).find_first_of(std::string_view("\r\n\0", 3)) != std::string::npos) {
+    if (name.find_first_of(kLineEnds) != std::string::npos ||
+        value.find_first_of(kLineEnds) != std::string::npos) {
       throw Error(error_code::kInternal, kOperation, url_for_people(request.url),
                   "a header holds a line break");
     }

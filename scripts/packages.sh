@@ -58,6 +58,7 @@ npm_install() {
   local dir=$1 stamp=$1/node_modules/.waybill-lock
   cmp -s "$dir/package-lock.json" "$stamp" && return
   say "npm packages for ${dir#"$root"/}"
-  (cd "$dir" && npm ci --no-audit --no-fund --loglevel=error)
+  # Not `npm ci`: it wants the lock file to name every platform's binary, also those not for us.
+  (cd "$dir" && npm install --no-save --no-audit --no-fund --loglevel=error)
   cp "$dir/package-lock.json" "$stamp"
 }

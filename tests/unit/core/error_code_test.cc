@@ -25,10 +25,10 @@ std::string read_text(const fs::path& path) {
   return text.str();
 }
 
-/// Every WB-dddd below `folder`, in files with this extension.
+/// Every code (WB- and four digits) below `folder`, in files with this extension.
 std::set<std::string> codes_used(const fs::path& folder, const std::string& extension) {
   std::set<std::string> found;
-  const std::regex pattern("WB-[0-9]{4}");
+  const std::regex pattern("WB-[1-9][0-9]{3}");
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (entry.path().extension() != extension) continue;
     const std::string text = read_text(entry.path());

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <vector>
@@ -20,16 +22,19 @@ namespace fs = std::filesystem;
 constexpr std::size_t kConfigBytesMax = 64 * 1024;
 constexpr std::int64_t kHourMs = 3'600'000;
 
-/// One object of the configuration. Every key that is read counts as known; finish() complains
-/// about the others.
+using Keys = std::initializer_list<std::string_view>;
+
+/// One object of the configuration; a key that is not in `known` is refused at once, so that a
+/// misspelt key is named before the right one is missed.
 class Section {
  public:
-  Section(const std::string& file, std::string path, const Json& object)
+  Section(const std::string& file, std::string path, const Json& object, Keys known)
       : file_(file), path_(std::move(path)), object_(object) {
     if (!object.is_object()) fail("", "must be an object: {...}");
+    refuse_unknown(std::vector<std::string_view>(known));
   }
 
-  [[nodiscard]] std::string text(const char* key) {
+  [[nodiscard]] std::string text(const char* key) const {
     const Json* value = find(key);
     if (value == nullptr) fail(key, "is missing; it must be text that is not empty");
     if (!value->is_string() || value->get_ref<const std::string&>().empty()) {
@@ -38,7 +43,7 @@ class Section {
     return value->get<std::string>();
   }
 
-  void integer(const char* key, std::int64_t low, std::int64_t high, std::int64_t& into) {
+  void integer(const char* key, std::int64_t low, std::int64_t high, std::int64_t& into) const {
     const Json* value = find(key);
     if (value == nullptr) return;
     if (!value->is_number_integer() || *value < low || *value > high) {
@@ -47,30 +52,20 @@ class Section {
     into = value->get<std::int64_t>();
   }
 
-  void boolean(const char* key, bool& into) {
+  void boolean(const char* key, bool& into) const {
     const Json* value = find(key);
     if (value == nullptr) return;
     if (!value->is_boolean()) fail(key, "must be true or false");
     into = value->get<bool>();
   }
 
-  [[nodiscard]] bool has(const char* key) { return find(key) != nullptr; }
+  [[nodiscard]] bool has(const char* key) const { return find(key) != nullptr; }
 
   /// The object at `key`, or an empty one when it is not there.
-  [[nodiscard]] Section inner(const char* key) {
+  [[nodiscard]] Section inner(const char* key, Keys known) const {
     static const Json kEmpty = Json::object();
     const Json* value = find(key);
-    return {file_, dotted(key), value == nullptr ? kEmpty : *value};
-  }
-
-  void finish() const {
-    std::vector<std::string_view> known(known_.begin(), known_.end());
-    for (const auto& [key, value] : object_.items()) {
-      if (known_.contains(key)) continue;
-      const std::string_view nearest = nearest_word(key, known);
-      const std::string hint = nearest.empty() ? "" : fmt::format("did you mean \"{}\"? ", nearest);
-      fail(key, fmt::format("is not a key we know; {}Allowed here: {}", hint, list_words(known)));
-    }
+    return {file_, dotted(key), value == nullptr ? kEmpty : *value, known};
   }
 
   [[noreturn]] void fail(const std::string& key, std::string_view cause) const {
@@ -79,8 +74,15 @@ class Section {
   }
 
  private:
-  const Json* find(const char* key) {
-    known_.insert(key);
+  void refuse_unknown(const std::vector<std::string_view>& known) const {
+    for (const auto& [key, value] : object_.items()) {
+      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+      const std::string_view nearest = nearest_word(key, known);
+      const std::string hint = nearest.empty() ? "" : fmt::format("did you mean \"{}\"? ", nearest);
+      fail(key, fmt::format("is not a key we know; {}Allowed here: {}", hint, list_words(known)));
+    }
+  }
+  [[nodiscard]] const Json* find(const char* key) const {
     const auto found = object_.find(key);
     return found == object_.end() ? nullptr : &*found;
   }
@@ -91,7 +93,6 @@ class Section {
   const std::string& file_;
   std::string path_;
   const Json& object_;
-  std::set<std::string> known_;
 };
 
 /// Text to JSON; a key given twice is refused, since one of the two would silently win.
@@ -125,36 +126,41 @@ bool is_within(const fs::path& inner, const fs::path& outer) {
   return !relative.empty() && *relative.begin() != "..";
 }
 
-fs::path folder(Section& root, const char* key, const fs::path& base) {
+std::string project_url(const Section& root, const std::string& file) {
+  std::string url = root.text("project_url");
+  while (url.ends_with('/')) url.pop_back();
+  try {
+    check_url_is_safe(url);
+  } catch (const Error& error) {
+    throw Error(error.code(), "read configuration", file, "\"project_url\": " + error.cause());
+  }
+  return url;
+}
+
+fs::path folder(const Section& root, const char* key, const fs::path& base) {
   fs::path path = (base / root.text(key)).lexically_normal();
   if (!path.has_filename()) path = path.parent_path();  // "folder/" and "folder" are the same
   return path;
 }
 
-void read_sections(Section& root, AgentConfig& out) {
-  Section ready = root.inner("ready");
+void read_sections(const Section& root, AgentConfig& out) {
+  const Section ready = root.inner("ready", {"quiet_ms"});
   ready.integer("quiet_ms", 100, kHourMs, out.ready.quiet_ms);
-  ready.finish();
-  Section scan = root.inner("scan");
+  const Section scan = root.inner("scan", {"interval_ms", "notifications"});
   scan.integer("interval_ms", 200, 24 * kHourMs, out.scan.interval_ms);
   scan.boolean("notifications", out.scan.notifications);
-  scan.finish();
-  Section sync = root.inner("sync");
+  const Section sync = root.inner("sync", {"interval_ms"});
   sync.integer("interval_ms", 0, kHourMs, out.sync.interval_ms);
-  sync.finish();
-  Section upload = root.inner("upload");
+  const Section upload = root.inner("upload", {"parallel"});
   upload.integer("parallel", 1, 16, out.upload.parallel);
-  upload.finish();
-  Section delivery = root.inner("delivery");
+  const Section delivery = root.inner("delivery", {"close_after_idle_ms"});
   delivery.integer("close_after_idle_ms", 0, 24 * kHourMs, out.delivery.close_after_idle_ms);
-  delivery.finish();
-  Section log = root.inner("log");
+  const Section log = root.inner("log", {"level"});
   std::string level = "info";
   if (log.has("level")) level = log.text("level");
   if (!parse_log_level(level, out.log.level)) {
     log.fail("level", "must be one of debug, info, warning, error");
   }
-  log.finish();
 }
 
 }  // namespace
@@ -162,12 +168,12 @@ void read_sections(Section& root, AgentConfig& out) {
 AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
   const std::string name = file.string();
   const Json json = parse_strictly(text, name);
-  Section root(name, "", json);
+  const Section root(name, "", json,
+                     {"$schema", "project_url", "publishable_key", "export_folder", "state_folder",
+                      "ready", "scan", "sync", "upload", "delivery", "log"});
   AgentConfig out;
   if (root.has("$schema")) (void)root.text("$schema");  // for editors
-  out.project_url = root.text("project_url");
-  while (out.project_url.ends_with('/')) out.project_url.pop_back();
-  check_url_is_safe(out.project_url);
+  out.project_url = project_url(root, name);
   out.publishable_key = root.text("publishable_key");
   out.export_folder = folder(root, "export_folder", file.parent_path());
   out.state_folder = folder(root, "state_folder", file.parent_path());
@@ -176,7 +182,6 @@ AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
               "must not lie in export_folder: its files would be taken for exports");
   }
   read_sections(root, out);
-  root.finish();
   return out;
 }
 

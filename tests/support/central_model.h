@@ -1,0 +1,333 @@
+// CentralModel: central's registry and storage in memory, as schema/supabase keeps them.
+//
+// Place:    tests/support; the CentralApi and Uploader ports for tests of the agent.
+// Faults:   `before_call` and `after_call` are asked at every call and upload, by name; what they
+//           throw goes out, so an answer can be lost after the work was done.
+#pragma once
+
+#include <fmt/core.h>
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "sync/central_api.h"
+#include "sync/uploader.h"
+
+namespace waybill {
+
+class CentralModel final : public CentralApi {
+ public:
+  explicit CentralModel(const Clock& clock) : clock_(clock) {}
+
+  struct File {
+    JobFileId id;
+    JobKey job_key;
+    wire::OfferedFile offer;
+    std::string state;
+    std::string path;
+    std::int32_t upload_count = 1;
+    std::int64_t rows = -1;
+    std::optional<wire::FileProblem> problem{};
+    std::string duplicate_of{};
+  };
+
+  std::function<void(const std::string& call)> before_call = [](const std::string&) {};
+  std::function<void(const std::string& call)> after_call = [](const std::string&) {};
+  wire::Specs specs;
+  std::string refused_word = "BROKEN";  ///< content holding it is refused when it is read
+  std::vector<wire::SyncRequest> syncs{};
+  std::map<std::string, int> calls{};  ///< how often each was made
+  std::map<std::string, std::string> objects{};
+  std::map<std::string, std::string> jobs{};  ///< job key -> "open" | "closed"
+  bool tokens_expire = false;                 ///< every token is refused
+
+  // ---- what the worker does: one step of one file; true when there was one
+
+  bool work() {
+    for (File& file : files_) {
+      if (file.state == "received") return verify(file);
+    }
+    for (File& file : files_) {
+      if (file.state == "verified") return stage(file);
+      if (file.state == "staged") return set(file, "processed");
+      if (file.state == "processed") return set(file, "archived");
+    }
+    return false;
+  }
+
+  /// An object arrives altered by something on the way.
+  void corrupt(const std::string& path) { objects.at(path) += "x"; }
+
+  [[nodiscard]] const std::vector<File>& files() const { return files_; }
+  [[nodiscard]] std::vector<File> files_of(const std::string& relative_path) const {
+    std::vector<File> out;
+    for (const File& file : files_) {
+      if (file.offer.relative_path == relative_path) out.push_back(file);
+    }
+    return out;
+  }
+  /// How often rows of this content were staged: more than once is a broken promise.
+  [[nodiscard]] int stagings(const Sha256Hex& content) const {
+    const auto found = stagings_.find(content);
+    return found == stagings_.end() ? 0 : found->second;
+  }
+
+  // ---- CentralApi
+
+  wire::EnrollAnswer enroll(const wire::EnrollRequest& /*request*/) override {
+    return {AgentId("agent"), {TenantId("tenant"), "riverside", "Riverside", "UTC"}, 0, {}, specs};
+  }
+
+  wire::OpenJobAnswer open_job(const wire::OpenJobRequest& request) override {
+    const Call call(*this, "open_job");
+    std::string& job = jobs.try_emplace(request.job_key.value, "open").first->second;
+    if (job == "closed") {
+      throw Error(error_code::kJobClosed, "call", "ingest_open_job", "this job is closed");
+    }
+    wire::OpenJobAnswer answer{JobId("job:" + request.job_key.value), "open", {}};
+    for (const wire::OfferedFile& offer : request.files) {
+      answer.files.push_back(answer_for(take(request.job_key, offer), answer.files.size()));
+    }
+    call.done();
+    return answer;
+  }
+
+  std::vector<wire::FileAnswer> renew_uploads(const std::vector<JobFileId>& ids) override {
+    const Call call(*this, "renew_uploads");
+    std::vector<wire::FileAnswer> out;
+    for (const JobFileId& id : ids) {
+      const File& file = need(id);
+      out.push_back({id, file.state, target(file), file.problem});
+    }
+    call.done();
+    return out;
+  }
+
+  std::vector<wire::FileAnswer> confirm_uploads(
+      const std::vector<wire::ConfirmedFile>& confirmed) override {
+    const Call call(*this, "confirm_uploads");
+    std::vector<wire::FileAnswer> out;
+    for (const wire::ConfirmedFile& entry : confirmed) {
+      File& file = need(entry.job_file_id);
+      std::optional<wire::FileProblem> problem = file.problem;
+      if (file.state == "awaiting_upload") problem = arrive(file);
+      out.push_back({file.id, file.state, std::nullopt, problem});
+    }
+    call.done();
+    return out;
+  }
+
+  wire::CloseJobAnswer close_job(const JobKey& key, const std::string& /*reason*/) override {
+    const Call call(*this, "close_job");
+    jobs.at(key.value) = "closed";
+    call.done();
+    return {JobId("job:" + key.value), "closed"};
+  }
+
+  wire::SyncAnswer sync(const wire::SyncRequest& request) override {
+    const Call call(*this, "sync");
+    syncs.push_back(request);
+    wire::SyncAnswer answer;
+    answer.server_time_ms = clock_.now_ms();
+    answer.cursor = static_cast<std::int64_t>(changes_.size());
+    for (const wire::Change& change : changes_) {
+      if (change.seq > request.cursor) answer.changes.push_back(change);
+    }
+    if (request.specs_digest != specs.digest) answer.file_specs = specs;
+    call.done();
+    return answer;
+  }
+
+  wire::InventoryAnswer inventory(std::int64_t /*after*/) override { return {changes_, 0, false}; }
+
+  // ---- storage
+
+  /// A signed PUT: reads the source to its end before anything is kept.
+  UploadAnswer put(const wire::UploadTarget& upload, std::int64_t size_bytes,
+                   const ByteSource& source) {
+    const Call call(*this, "put");
+    if (tokens_expire) {
+      return {UploadOutcome::kTargetExpired,
+              wire::FileProblem{"WB-1203", "storage answered 400 InvalidJWT", {}}};
+    }
+    std::string bytes;
+    std::string piece(7, '\0');
+    while (static_cast<std::int64_t>(bytes.size()) < size_bytes) {
+      const std::size_t count = source(piece.data(), piece.size());
+      if (count == 0) break;
+      bytes.append(piece, 0, count);
+      if (on_piece) on_piece(bytes.size());
+    }
+    if (objects.contains(upload.path.value)) {
+      return {UploadOutcome::kExists, wire::FileProblem{"WB-1207", "exists", {}}};
+    }
+    objects[upload.path.value] = bytes;
+    call.done();
+    return {UploadOutcome::kAccepted};
+  }
+
+  std::function<void(std::size_t sent_bytes)> on_piece{};  ///< while an upload runs
+
+ private:
+  /// Asks the fault hooks around one call.
+  class Call {
+   public:
+    Call(CentralModel& model, std::string name) : model_(model), name_(std::move(name)) {
+      ++model_.calls[name_];
+      model_.before_call(name_);
+    }
+    void done() const { model_.after_call(name_); }
+
+   private:
+    CentralModel& model_;
+    std::string name_;
+  };
+
+  File& need(const JobFileId& id) {
+    for (File& file : files_) {
+      if (file.id == id) return file;
+    }
+    throw Error(error_code::kJobFileNotFound, "call", "central", "no such file is registered here");
+  }
+
+  bool set(File& file, const std::string& state) {
+    file.state = state;
+    wire::Change change;
+    change.seq = static_cast<std::int64_t>(changes_.size()) + 1;
+    change.at_ms = clock_.now_ms();
+    change.job_file_id = file.id;
+    change.job_key = file.job_key;
+    change.relative_path = file.offer.relative_path;
+    change.content_sha256 = file.offer.content_sha256;
+    change.state = state;
+    change.entity = file.offer.file_tag.value;
+    change.rows_staged = file.rows;
+    change.error = file.problem;
+    changes_.push_back(change);
+    return true;
+  }
+
+  [[nodiscard]] const File* live_copy(const wire::OfferedFile& offer) const {
+    for (const File& file : files_) {
+      const bool is_live = file.state == "received" || file.state == "verified" ||
+                           file.state == "staged" || file.state == "processed" ||
+                           file.state == "archived";
+      if (is_live && file.offer.file_tag == offer.file_tag &&
+          file.offer.content_sha256 == offer.content_sha256) {
+        return &file;
+      }
+    }
+    return nullptr;
+  }
+
+  const File& take(const JobKey& key, const wire::OfferedFile& offer) {
+    for (const File& file : files_) {
+      const bool is_same = file.offer.relative_path == offer.relative_path &&
+                           file.offer.content_sha256 == offer.content_sha256;
+      if (is_same && (file.job_key == key || file.state == "awaiting_upload")) return file;
+    }
+    File file{.id = JobFileId(fmt::format("file-{}", files_.size() + 1)),
+              .job_key = key,
+              .offer = offer,
+              .state = "awaiting_upload",
+              .path = fmt::format("riverside/{}-1", files_.size() + 1)};
+    if (offer.size_bytes == 0) {
+      file.state = "refused";
+      file.problem = {"WB-3001", "the file holds no bytes", {}};
+    } else if (const File* first = live_copy(offer)) {
+      file.state = "duplicate";
+      file.duplicate_of = first->id.value;
+    }
+    files_.push_back(file);
+    set(files_.back(), file.state);
+    return files_.back();
+  }
+
+  [[nodiscard]] std::optional<wire::UploadTarget> target(const File& file) const {
+    if (file.state != "awaiting_upload") return std::nullopt;
+    return wire::UploadTarget{"PUT", "bucket", ObjectPath(file.path),
+                              "/storage/v1/object/upload/sign/bucket/" + file.path + "?token=t",
+                              clock_.now_ms() + 7'200'000};
+  }
+
+  [[nodiscard]] wire::OpenedFile answer_for(const File& file, std::size_t index) const {
+    wire::OpenedFile out{.index = index, .job_file_id = file.id, .state = file.state};
+    out.upload = target(file);
+    out.error = file.problem;
+    out.duplicate_of = wire::Json::object();
+    out.outcome = wire::OpenOutcome::kKnown;
+    if (file.state == "awaiting_upload") out.outcome = wire::OpenOutcome::kUpload;
+    if (file.state == "refused") out.outcome = wire::OpenOutcome::kRefused;
+    if (file.state == "duplicate") {
+      out.outcome = wire::OpenOutcome::kDuplicate;
+      out.duplicate_of = {{"job_file_id", file.duplicate_of}};
+    }
+    return out;
+  }
+
+  std::optional<wire::FileProblem> arrive(File& file) {
+    const auto object = objects.find(file.path);
+    if (object == objects.end()) {
+      return wire::FileProblem{"WB-4001", "the object is not there", {}};
+    }
+    if (static_cast<std::int64_t>(object->second.size()) != file.offer.size_bytes) {
+      await_again(file);
+      return wire::FileProblem{"WB-4002", "the stored size is not the registered one", {}};
+    }
+    if (const File* first = live_copy(file.offer)) {
+      file.duplicate_of = first->id.value;
+      set(file, "duplicate");
+    } else {
+      set(file, "received");
+    }
+    return std::nullopt;
+  }
+
+  void await_again(File& file) {
+    file.path = fmt::format("riverside/{}-{}", file.id.value, ++file.upload_count);
+    set(file, "awaiting_upload");
+  }
+
+  bool verify(File& file) {
+    if (sha256_hex(objects.at(file.path)) == file.offer.content_sha256) {
+      return set(file, "verified");
+    }
+    await_again(file);
+    return true;
+  }
+
+  bool stage(File& file) {
+    const std::string& content = objects.at(file.path);
+    if (content.find(refused_word) != std::string::npos) {
+      file.problem = {"WB-3002", "a quote is not closed", {{"row", 4}, {"column", "notes"}}};
+      return set(file, "refused");
+    }
+    ++stagings_[file.offer.content_sha256];
+    file.rows = static_cast<std::int64_t>(std::count(content.begin(), content.end(), '\n'));
+    return set(file, "staged");
+  }
+
+  const Clock& clock_;
+  std::vector<File> files_;
+  std::vector<wire::Change> changes_;
+  std::map<Sha256Hex, int> stagings_;
+};
+
+/// The Uploader port onto the model's storage.
+class ModelUploader final : public Uploader {
+ public:
+  explicit ModelUploader(CentralModel& model) : model_(model) {}
+  UploadAnswer put(const wire::UploadTarget& target, std::int64_t size_bytes,
+                   const ByteSource& source) override {
+    return model_.put(target, size_bytes, source);
+  }
+
+ private:
+  CentralModel& model_;
+};
+
+}  // namespace waybill

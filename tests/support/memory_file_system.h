@@ -1,0 +1,255 @@
+// MemoryFileSystem: the FileSystem port in memory, with an exporter's hand on it.
+//
+// Place:    tests/support; tests/contract holds that it keeps the same promises as the real one.
+// Beyond the port: write, append, rename, link, forbid and touch, as partners' programs do them.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/file_system.h"
+#include "core/utf8.h"
+
+namespace waybill {
+
+class MemoryFileSystem final : public FileSystem {
+ public:
+  explicit MemoryFileSystem(const Clock& clock) : clock_(clock) {}
+
+  // ---- what others do to the files
+
+  /// Creates or rewrites the file in place.
+  void write(const std::filesystem::path& path, const std::string& bytes,
+             FileMode mode = FileMode::kShared) {
+    make_folders(path.parent_path());
+    std::shared_ptr<Node>& node = nodes_[path.string()];
+    if (!node || node->type != FileType::kRegular) node = new_node(FileType::kRegular);
+    node->bytes = bytes;
+    node->mtime_ns = tick();
+    node->is_private = mode == FileMode::kPrivate;
+  }
+  void append(const std::filesystem::path& path, const std::string& bytes) {
+    Node& node = *nodes_.at(path.string());
+    node.bytes += bytes;
+    node.mtime_ns = tick();
+  }
+  /// Rewrites bytes without moving size or time, as no honest program does.
+  void tamper(const std::filesystem::path& path, const std::string& bytes) {
+    nodes_.at(path.string())->bytes = bytes;
+  }
+  void touch(const std::filesystem::path& path, std::int64_t mtime_ns) {
+    nodes_.at(path.string())->mtime_ns = mtime_ns;
+  }
+  void rename(const std::filesystem::path& from, const std::filesystem::path& to) {
+    make_folders(to.parent_path());
+    const auto node = nodes_.at(from.string());
+    nodes_.erase(from.string());
+    nodes_[to.string()] = node;
+  }
+  void link(const std::filesystem::path& path) {
+    make_folders(path.parent_path());
+    nodes_[path.string()] = new_node(FileType::kLink);
+  }
+  /// From now on (or no longer) nobody may read the file or folder.
+  void forbid(const std::filesystem::path& path, bool is_forbidden = true) {
+    if (is_forbidden) {
+      forbidden_.insert(path.string());
+    } else {
+      forbidden_.erase(path.string());
+    }
+  }
+  /// The share is not mounted: the folder and all below it are away until it comes back.
+  void take_away(const std::filesystem::path& folder) { away_.insert(folder.string()); }
+  void bring_back(const std::filesystem::path& folder) { away_.erase(folder.string()); }
+  [[nodiscard]] std::size_t open_count() const { return open_count_; }  ///< files opened so far
+
+  // ---- the port
+
+  void walk(const std::filesystem::path& root, const std::function<void(const WalkEntry&)>& visit,
+            const std::function<void(const std::string&)>& unreadable) override {
+    if (!is_folder(root)) {
+      throw Error(error_code::kFolderMissing, "open folder", root.string(), "it is not there");
+    }
+    const std::string prefix = root.string() + "/";
+    for (const std::string& folder : forbidden_) {
+      if (folder.starts_with(prefix) && folders_.contains(folder) && unreadable) {
+        unreadable(folder.substr(prefix.size()));
+      }
+    }
+    const auto nodes = nodes_;  // what vanishes while visiting is visited or not: both are allowed
+    for (const auto& [path, node] : nodes) {
+      if (!path.starts_with(prefix) || is_below_forbidden(path, prefix)) continue;
+      const std::string name = path.substr(prefix.size());
+      const bool is_text = is_valid_utf8(name);
+      visit({is_text ? name : replace_invalid_utf8(name), is_text, stat_of(*node)});
+    }
+  }
+
+  std::optional<FileStat> stat(const std::filesystem::path& path) override {
+    if (is_away(path)) return std::nullopt;
+    const auto found = nodes_.find(path.string());
+    if (found != nodes_.end()) return stat_of(*found->second);
+    if (!folders_.contains(path.string())) return std::nullopt;
+    FileStat folder;
+    folder.type = FileType::kFolder;
+    return folder;
+  }
+
+  std::unique_ptr<ReadableFile> open(const std::filesystem::path& root,
+                                     const std::string& relative_path) override {
+    const std::filesystem::path path = root / relative_path;
+    ++open_count_;
+    if (is_away(path)) return nullptr;
+    for (auto at = path.parent_path(); at != root && at != at.root_path(); at = at.parent_path()) {
+      const auto link = nodes_.find(at.string());
+      if (link != nodes_.end() && link->second->type == FileType::kLink) {
+        throw Error(error_code::kNotARegularFile, "open", relative_path, "a link is on the way");
+      }
+    }
+    const auto found = nodes_.find(path.string());
+    if (found == nodes_.end()) {
+      if (!folders_.contains(path.string())) return nullptr;
+      throw Error(error_code::kNotARegularFile, "open", relative_path, "it is not a regular file");
+    }
+    if (found->second->type != FileType::kRegular) {
+      throw Error(error_code::kNotARegularFile, "open", relative_path, "it is not a regular file");
+    }
+    if (forbidden_.contains(path.string())) {
+      throw Error(error_code::kFileUnreadable, "open", relative_path, "permission denied");
+    }
+    return std::make_unique<OpenFile>(*this, found->second);
+  }
+
+  std::unique_ptr<StagedFile> stage(const std::filesystem::path& path, FileMode mode) override {
+    make_folders(path.parent_path());
+    return std::make_unique<Staged>(*this, path, mode);
+  }
+
+  std::unique_ptr<FileLock> try_lock(const std::filesystem::path& path) override {
+    if (!locked_->insert(path.string()).second) return nullptr;
+    return std::make_unique<Lock>(locked_, path.string());
+  }
+
+  bool is_private(const std::filesystem::path& path) override {
+    const auto found = nodes_.find(path.string());
+    if (found == nodes_.end()) {
+      throw Error(error_code::kFileUnreadable, "stat", path.string(), "it is not there");
+    }
+    return found->second->is_private;
+  }
+
+  void make_folders(const std::filesystem::path& path) override {
+    for (auto at = path; !at.empty() && at != at.root_path(); at = at.parent_path()) {
+      folders_.insert(at.string());
+    }
+  }
+
+  void remove(const std::filesystem::path& path) override { nodes_.erase(path.string()); }
+
+ private:
+  struct Node {
+    FileType type = FileType::kRegular;
+    std::string bytes;
+    std::int64_t mtime_ns = 0;
+    std::uint64_t number = 0;
+    bool is_private = false;
+  };
+
+  class OpenFile final : public ReadableFile {
+   public:
+    OpenFile(MemoryFileSystem& files, std::shared_ptr<Node> node)
+        : files_(files), node_(std::move(node)) {}
+    std::size_t read(char* into, std::size_t capacity) override {
+      const std::size_t left = at_ < node_->bytes.size() ? node_->bytes.size() - at_ : 0;
+      const std::size_t count = std::min(left, capacity);
+      std::copy_n(node_->bytes.data() + at_, count, into);
+      at_ += count;
+      return count;
+    }
+    [[nodiscard]] FileStat stat() const override { return files_.stat_of(*node_); }
+
+   private:
+    MemoryFileSystem& files_;
+    std::shared_ptr<Node> node_;  // stays readable when the name goes, as on a real disk
+    std::size_t at_ = 0;
+  };
+
+  class Staged final : public StagedFile {
+   public:
+    Staged(MemoryFileSystem& files, std::filesystem::path path, FileMode mode)
+        : files_(files), path_(std::move(path)), mode_(mode) {}
+    void write(std::string_view bytes) override { bytes_ += bytes; }
+    void commit() override {
+      files_.nodes_.erase(path_.string());  // renamed into place: another file, not a rewrite
+      files_.write(path_, bytes_, mode_);
+    }
+
+   private:
+    MemoryFileSystem& files_;
+    std::filesystem::path path_;
+    FileMode mode_;
+    std::string bytes_;
+  };
+
+  class Lock final : public FileLock {
+   public:
+    Lock(std::shared_ptr<std::set<std::string>> locked, std::string path)
+        : locked_(std::move(locked)), path_(std::move(path)) {}
+    ~Lock() override { locked_->erase(path_); }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    std::shared_ptr<std::set<std::string>> locked_;
+    std::string path_;
+  };
+
+  std::shared_ptr<Node> new_node(FileType type) {
+    auto node = std::make_shared<Node>();
+    node->type = type;
+    node->number = ++last_number_;
+    node->mtime_ns = tick();
+    return node;
+  }
+
+  [[nodiscard]] FileStat stat_of(const Node& node) const {
+    return {node.type, node.bytes.size(), node.mtime_ns, "1:" + std::to_string(node.number)};
+  }
+
+  /// The clock's time, a little later with each change, so that two changes differ.
+  std::int64_t tick() { return clock_.now_ms() * 1'000'000 + ++ticks_; }
+
+  [[nodiscard]] bool is_folder(const std::filesystem::path& path) const {
+    return folders_.contains(path.string()) && !is_away(path);
+  }
+  [[nodiscard]] bool is_away(const std::filesystem::path& path) const {
+    const std::string text = path.string();
+    return std::any_of(away_.begin(), away_.end(), [&](const std::string& folder) {
+      return text == folder || text.starts_with(folder + "/");
+    });
+  }
+  [[nodiscard]] bool is_below_forbidden(const std::string& path, const std::string& prefix) const {
+    return std::any_of(forbidden_.begin(), forbidden_.end(), [&](const std::string& folder) {
+      return folder.starts_with(prefix) && path.starts_with(folder + "/");
+    });
+  }
+
+  const Clock& clock_;
+  std::map<std::string, std::shared_ptr<Node>> nodes_;  ///< files and links by absolute path
+  std::set<std::string> folders_;
+  std::set<std::string> forbidden_;
+  std::set<std::string> away_;
+  std::shared_ptr<std::set<std::string>> locked_ = std::make_shared<std::set<std::string>>();
+  std::uint64_t last_number_ = 0;
+  std::int64_t ticks_ = 0;
+  std::size_t open_count_ = 0;
+};
+
+}  // namespace waybill

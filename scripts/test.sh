@@ -1,5 +1,29 @@
 # All tests, through ctest, on a PostgreSQL of their own.
 
+# start_test_postgres OPTIONS: a server in a temporary folder, named in WAYBILL_TEST_POSTGRES, that
+# goes when the script ends.
+start_test_postgres() {
+  test_folder=$(mktemp -d "${TMPDIR:-/tmp}/waybill-test-XXXXXX")  # global: the trap outlives us
+  chmod 755 "$test_folder"
+  trap 'postgres_remove "$test_folder/postgres"; rm -rf -- "$test_folder"' EXIT
+  WAYBILL_POSTGRES_OPTIONS=$1 postgres_start "$test_folder/postgres" >/dev/null
+  WAYBILL_TEST_POSTGRES=$(cat "$test_folder/postgres/url")
+  export WAYBILL_TEST_POSTGRES
+}
+
+# Real exports are used in place when they are there, and their absence is said.
+find_real_data() {
+  if [ -z "${WAYBILL_REAL_DATA:-}" ] && [ -d "$root/../shared/data" ]; then
+    WAYBILL_REAL_DATA=$(cd "$root/../shared/data" && pwd)
+  fi
+  export WAYBILL_REAL_DATA=${WAYBILL_REAL_DATA:-}
+  if [ -n "$WAYBILL_REAL_DATA" ]; then
+    say "real exports: found"
+  else
+    say "real exports: absent (set WAYBILL_REAL_DATA); the tests on them are left out"
+  fi
+}
+
 run_tests() {
   ensure_packages
   ensure_node
@@ -8,22 +32,9 @@ run_tests() {
   for lock in "$root"/tests/*/*/package-lock.json; do
     npm_install "$(dirname "$lock")"
   done
-  if [ -n "${WAYBILL_REAL_DATA:-}" ]; then
-    say "real exports: $WAYBILL_REAL_DATA"
-  elif [ -d "$root/../shared/data" ]; then
-    WAYBILL_REAL_DATA=$(cd "$root/../shared/data" && pwd)
-    say "real exports: $WAYBILL_REAL_DATA"
-  else
-    say "real exports: absent (set WAYBILL_REAL_DATA); the tests on them are left out"
-  fi
-  export WAYBILL_REAL_DATA=${WAYBILL_REAL_DATA:-}
-  test_folder=$(mktemp -d "${TMPDIR:-/tmp}/waybill-test-XXXXXX")  # global: the trap outlives us
-  chmod 755 "$test_folder"
-  trap 'postgres_remove "$test_folder/postgres"; rm -rf -- "$test_folder"' EXIT
+  find_real_data
   # These databases are thrown away, so nothing waits for the disk.
-  WAYBILL_POSTGRES_OPTIONS="-c fsync=off -c full_page_writes=off" postgres_start "$test_folder/postgres" >/dev/null
-  WAYBILL_TEST_POSTGRES=$(cat "$test_folder/postgres/url")
-  export WAYBILL_TEST_POSTGRES
+  start_test_postgres "-c fsync=off -c full_page_writes=off"
   [ $# = 0 ] || filter=(-R "$(IFS='|'; echo "$*")")
   ctest --preset dev --output-on-failure "${filter[@]}" || result=$?
   return "$result"

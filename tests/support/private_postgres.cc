@@ -52,6 +52,8 @@ PrivatePostgres& PrivatePostgres::shared() {
 }
 
 PrivatePostgres::PrivatePostgres() {
+  // libcrypto cleans up at exit in the reverse order of first use; used here, it outlives us.
+  static_cast<void>(random_uuid());
   if (const char* url = std::getenv("WAYBILL_TEST_POSTGRES")) {
     server_url_ = url;
     return;

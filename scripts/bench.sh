@@ -1,0 +1,21 @@
+# Measurements of the optimised build, each beside a real alternative in the same run. Names choose
+# some of them: read_bench, stage_bench, staging_guard.
+
+bench_wanted() {
+  local name=$1
+  shift
+  [ $# = 0 ] || [[ " $* " == *" $name "* ]] || return 1
+  say "$name"
+}
+
+run_bench() {
+  ensure_packages
+  build release
+  start_test_postgres ""  # with its full durability, as in production
+  ! bench_wanted read_bench "$@" || "$root/build/release/bin/read_bench"
+  ! bench_wanted stage_bench "$@" || "$root/build/release/bin/stage_bench"
+  if bench_wanted staging_guard "$@"; then
+    psql -X -q -d "$WAYBILL_TEST_POSTGRES" -c 'CREATE DATABASE staging_guard'
+    "$root/tests/bench/staging_guard.sh" "${WAYBILL_TEST_POSTGRES/\/postgres\?//staging_guard?}"
+  fi
+}

@@ -23,7 +23,7 @@ ConnectionPool::Lease ConnectionPool::take(std::int64_t timeout_ms) {
     const bool free = freed_.wait_for(lock, std::chrono::milliseconds(timeout_ms),
                                       [&] { return !idle_.empty() || lent_ < size_; });
     if (!free) {
-      throw Error(error_code::kDatabaseUnavailable, "take a connection", "",
+      throw Error(error_code::kDatabaseUnavailable, kTakeConnection, "",
                   "all are in use; none became free in time");
     }
     ++lent_;

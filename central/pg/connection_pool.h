@@ -18,6 +18,9 @@
 
 namespace waybill::pg {
 
+/// Error::operation() of "all are lent out", to tell it from "the server cannot be reached".
+inline constexpr const char* kTakeConnection = "take a connection";
+
 class ConnectionPool {
  public:
   /// Opens connections when they are first needed, at most `size`.

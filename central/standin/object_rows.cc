@@ -4,6 +4,8 @@ namespace waybill::standin {
 
 namespace {
 
+constexpr int kPutAttemptsMax = 5;
+
 constexpr const char* kFindBucket = R"sql(
   SELECT b.public, b.file_size_limit, to_jsonb(b.allowed_mime_types),
          EXISTS (SELECT FROM storage.objects o WHERE o.bucket_id = b.id AND o.name = $2)
@@ -18,20 +20,21 @@ constexpr const char* kFindObject = R"sql(
    WHERE bucket_id = $1 AND name = $2 AND metadata ? 'eTag'
 )sql";
 
-// $1 bucket, $2 key, $3 version, $4 metadata, $5 user metadata, $6 owner. Also says which version
-// was there before: the row as this statement's snapshot sees it.
-constexpr const char* kPutObject = R"sql(
-  WITH replaced AS (
-    SELECT version FROM storage.objects WHERE bucket_id = $1 AND name = $2 FOR UPDATE
-  ), written AS (
-    INSERT INTO storage.objects (bucket_id, name, version, metadata, user_metadata, owner_id)
-    VALUES ($1, $2, $3, $4::jsonb, $5::jsonb, $6)
-    ON CONFLICT (bucket_id, name) DO UPDATE
-      SET version = excluded.version, metadata = excluded.metadata,
-          user_metadata = excluded.user_metadata, owner_id = excluded.owner_id
-    RETURNING 1
-  )
-  SELECT (SELECT version FROM replaced) FROM written
+// $1 bucket, $2 key, $3 version, $4 metadata, $5 user metadata, $6 owner.
+constexpr const char* kInsertObject = R"sql(
+  INSERT INTO storage.objects (bucket_id, name, version, metadata, user_metadata, owner_id)
+  VALUES ($1, $2, $3, $4::jsonb, $5::jsonb, $6)
+  ON CONFLICT (bucket_id, name) DO NOTHING
+)sql";
+
+constexpr const char* kLockObject = R"sql(
+  SELECT version FROM storage.objects WHERE bucket_id = $1 AND name = $2 FOR UPDATE
+)sql";
+
+constexpr const char* kReplaceObject = R"sql(
+  UPDATE storage.objects
+     SET version = $3, metadata = $4::jsonb, user_metadata = $5::jsonb, owner_id = $6
+   WHERE bucket_id = $1 AND name = $2
 )sql";
 
 constexpr const char* kProbeInsert = R"sql(
@@ -98,12 +101,25 @@ std::optional<StoredObject> find_object(pg::Connection& connection, const Caller
 }
 
 std::string put_object_row(pg::Connection& connection, const NewObject& object) {
-  const pg::Result result = connection.exec_prepared(
-      kPutObject,
-      {object.name.bucket, object.name.key, object.version, object.metadata.dump(),
-       object.user_metadata.is_null() ? std::nullopt : std::optional(object.user_metadata.dump()),
-       text_or_null(object.owner_id)});
-  return result.string(0, 0);
+  const pg::Params params{
+      object.name.bucket,
+      object.name.key,
+      object.version,
+      object.metadata.dump(),
+      object.user_metadata.is_null() ? std::nullopt : std::optional(object.user_metadata.dump()),
+      text_or_null(object.owner_id)};
+  for (int attempt = 0; attempt < kPutAttemptsMax; ++attempt) {
+    if (connection.exec_prepared(kInsertObject, params).affected() == 1) return {};
+    pg::Transaction transaction(connection);
+    const pg::Result taken =
+        connection.exec_prepared(kLockObject, {object.name.bucket, object.name.key});
+    if (taken.empty()) continue;  // deleted a moment ago
+    connection.exec_prepared(kReplaceObject, params);
+    transaction.commit();
+    return taken.string(0, 0);
+  }
+  throw Error(error_code::kDatabaseUnavailable, "write an object's row", "",
+              "it came and went every time");
 }
 
 void probe_insert(pg::Connection& connection, const Caller& caller, const ObjectName& name) {

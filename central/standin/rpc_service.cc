@@ -219,6 +219,11 @@ Reply RpcService::call(const std::string& function, Request& request, const Call
   } catch (const Error& error) {
     if (!error.is_transient()) throw;
     log_error(error);
+    if (error.operation() == pg::kTakeConnection) {
+      return rest_failure({.status = 504,
+                           .code = "PGRST003",
+                           .message = "Timed out acquiring connection from connection pool."});
+    }
     return rest_failure({.status = 503,
                          .code = "PGRST000",
                          .message = "Could not connect with the database",

@@ -136,6 +136,7 @@ class Form {
 UploadFacts receive_form(Request& request, const UploadRules& rules,
                          const std::function<void(std::string_view)>& sink) {
   Form form(rules, sink);
+  bool last_boundary_seen = false;  // without it the file may be cut short
   try {
     const Poco::Net::MediaType type(request.header("content-type"));
     if (!type.hasParameter("boundary")) {
@@ -147,6 +148,8 @@ UploadFacts receive_form(Request& request, const UploadRules& rules,
       Poco::Net::MessageHeader header;
       reader.nextPart(header);
       form.take_part(header, reader.stream());
+      last_boundary_seen =
+          dynamic_cast<Poco::Net::MultipartInputStream&>(reader.stream()).lastPart();
     }
   } catch (const Poco::Exception&) {
     if (!request.body.is_complete()) throw ClientGone();
@@ -154,6 +157,8 @@ UploadFacts receive_form(Request& request, const UploadRules& rules,
   }
   pump(*request.body.stream, static_cast<std::int64_t>(kFieldMaxBytes),
        [](std::string_view) {});  // what follows the last boundary
+  if (!request.body.is_complete()) throw ClientGone();
+  if (!last_boundary_seen) refuse_storage(kInvalidRequest, "the form is malformed");
   return form.finish();
 }
 

@@ -29,7 +29,7 @@ constexpr const char* kFunctions = R"sql(
     AS 'INSERT INTO public.note VALUES (id, words)';
   CREATE FUNCTION public.write_quietly() RETURNS void LANGUAGE sql STABLE AS '';
   CREATE FUNCTION public.promise_broken() RETURNS void LANGUAGE plpgsql STABLE
-    AS $$BEGIN EXECUTE 'INSERT INTO public.note VALUES (7, ''x'')'; END$$;
+    AS $$BEGIN PERFORM public.write_note(7, 'x'); END$$;
   CREATE FUNCTION public.who() RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object('role', current_user,
       'claims', current_setting('request.jwt.claims')::jsonb,
@@ -109,7 +109,7 @@ TEST_CASE("stand-in rpc: what is no call of a known function is told apart", "[s
     CHECK(json_of(response)["code"] == "PGRST202");
   }
   CHECK(f.rpc("no_such", "{}").status == 404);
-  CHECK(f.rpc("give_int'; DROP TABLE note; --", "{}").status == 404);
+  CHECK(f.rpc("give_int';%20DROP%20TABLE%20note;--", "{}").status == 404);
   CHECK(f.rpc("hidden", "{}").status == 404);  // lives in a schema that is not exposed
   CHECK(json_of(f.rpc("twice", R"({"x": 1})"))["code"] == "PGRST203");
   CHECK(json_of(f.rpc("give_int", R"({"x": "word"})"))["code"] == "22P02");

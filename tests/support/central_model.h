@@ -255,7 +255,10 @@ class CentralModel final : public CentralApi {
   }
 
   [[nodiscard]] wire::OpenedFile answer_for(const File& file, std::size_t index) const {
-    wire::OpenedFile out{.index = index, .job_file_id = file.id, .state = file.state};
+    wire::OpenedFile out;
+    out.index = index;
+    out.job_file_id = file.id;
+    out.state = file.state;
     out.upload = target(file);
     out.error = file.problem;
     out.duplicate_of = wire::Json::object();

@@ -1,0 +1,190 @@
+// One suite for the FileSystem port, on the real thing and on the fake.
+#include "core/file_system.h"
+
+#include <catch2/catch.hpp>
+#include <fstream>
+#include <map>
+
+#include "core/clock.h"
+#include "core/error.h"
+#include "tests/support/memory_file_system.h"
+#include "tests/support/temporary_folder.h"
+
+using namespace waybill;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The real file system in a folder of its own.
+struct RealWorld {
+  TemporaryFolder folder;
+  FileSystem& files = system_file_system();
+  fs::path root = folder.path() / "root";
+
+  RealWorld() { fs::create_directories(root); }
+  void write(const std::string& path, const std::string& bytes) {
+    fs::create_directories((root / path).parent_path());
+    std::ofstream(root / path, std::ios::binary | std::ios::trunc) << bytes;
+  }
+  void append(const std::string& path, const std::string& bytes) {
+    std::ofstream(root / path, std::ios::binary | std::ios::app) << bytes;
+  }
+  void rename(const std::string& from, const std::string& to) {
+    fs::rename(root / from, root / to);
+  }
+  void link(const std::string& path) { fs::create_symlink("/etc/passwd", root / path); }
+  void link_folder(const std::string& path) { fs::create_directory_symlink("/etc", root / path); }
+};
+
+struct FakeWorld {
+  SystemClock clock;
+  MemoryFileSystem files{clock};
+  fs::path root = "/root";
+
+  FakeWorld() { files.make_folders(root); }
+  void write(const std::string& path, const std::string& bytes) { files.write(root / path, bytes); }
+  void append(const std::string& path, const std::string& bytes) {
+    files.append(root / path, bytes);
+  }
+  void rename(const std::string& from, const std::string& to) {
+    files.rename(root / from, root / to);
+  }
+  void link(const std::string& path) { files.link(root / path); }
+  void link_folder(const std::string& path) { files.link(root / path); }
+};
+
+std::string read_all(ReadableFile& file) {
+  std::string out;
+  std::string buffer(3, '\0');
+  while (const std::size_t count = file.read(buffer.data(), buffer.size()))
+    out.append(buffer, 0, count);
+  return out;
+}
+
+std::string code_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return std::string(error.code().id);
+  }
+  return "";
+}
+
+template <class World>
+std::map<std::string, WalkEntry> walk(World& w) {
+  std::map<std::string, WalkEntry> out;
+  w.files.walk(w.root, [&](const WalkEntry& entry) { out[entry.relative_path] = entry; }, {});
+  return out;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("file system: a walk meets every file and link once and follows none",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  w.write("a.csv", "aa");
+  w.write("night/deep/b.csv", "b");
+  w.write("name with \"quotes\" and\nnewline \xC3\xA9.csv", "");
+  w.write("bad\xff.csv", "x");
+  w.link("link.csv");
+  w.link_folder("elsewhere");
+  const auto met = walk(w);
+  REQUIRE(met.size() == 6);
+  CHECK(met.at("a.csv").stat.type == FileType::kRegular);
+  CHECK(met.at("a.csv").stat.size_bytes == 2);
+  CHECK(met.at("night/deep/b.csv").is_text);
+  CHECK(met.at("link.csv").stat.type == FileType::kLink);
+  CHECK(met.at("elsewhere").stat.type == FileType::kLink);
+  CHECK_FALSE(met.at("bad\xEF\xBF\xBD.csv").is_text);
+}
+
+TEMPLATE_TEST_CASE("file system: a root that is away is WB-1305", "[contract][file_system]",
+                   RealWorld, FakeWorld) {
+  TestType w;
+  CHECK(code_of([&] { w.files.walk(w.root / "away", [](const WalkEntry&) {}, {}); }) == "WB-1305");
+}
+
+TEMPLATE_TEST_CASE("file system: stat and walk tell the same, and what is not there is a value",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  w.write("a.csv", "aa");
+  CHECK(w.files.stat(w.root / "a.csv") == walk(w).at("a.csv").stat);
+  CHECK(w.files.open(w.root, "a.csv")->stat() == walk(w).at("a.csv").stat);
+  CHECK_FALSE(w.files.stat(w.root / "b.csv"));
+  CHECK(w.files.open(w.root, "b.csv") == nullptr);
+  CHECK(w.files.open(w.root, "no/such/b.csv") == nullptr);
+}
+
+TEMPLATE_TEST_CASE("file system: only regular files are opened, and no link is followed",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  w.write("folder/a.csv", "a");
+  w.link("link.csv");
+  w.link_folder("elsewhere");
+  CHECK(code_of([&] { (void)w.files.open(w.root, "link.csv"); }) == "WB-1306");
+  CHECK(code_of([&] { (void)w.files.open(w.root, "folder"); }) == "WB-1306");
+  std::unique_ptr<ReadableFile> file;
+  const std::string through = code_of([&] { file = w.files.open(w.root, "elsewhere/passwd"); });
+  CHECK(file == nullptr);
+  CHECK((through.empty() || through == "WB-1306"));
+}
+
+TEMPLATE_TEST_CASE(
+    "file system: a change shows in the open file's stat; a removed one stays readable",
+    "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  w.write("a.csv", "first");
+  const auto file = w.files.open(w.root, "a.csv");
+  const FileStat before = file->stat();
+  w.append("a.csv", " second");
+  CHECK_FALSE(file->stat() == before);
+  CHECK(file->stat().size_bytes == 12);
+  w.rename("a.csv", "b.csv");
+  w.files.remove(w.root / "b.csv");
+  CHECK(read_all(*file) == "first second");
+  CHECK_FALSE(w.files.stat(w.root / "b.csv"));
+}
+
+TEMPLATE_TEST_CASE("file system: a staged file is unseen until it is committed, then whole",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  const fs::path path = w.root / "new" / "file";
+  {
+    const auto dropped = w.files.stage(path, FileMode::kShared);
+    dropped->write("half");
+  }
+  CHECK_FALSE(w.files.stat(path));
+  CHECK(walk(w).empty());
+  write_whole_file(w.files, path, "one", FileMode::kPrivate);
+  CHECK(w.files.is_private(path));
+  const auto staged = w.files.stage(path, FileMode::kShared);
+  staged->write("two");
+  CHECK(read_whole_file(w.files, path, 100) == "one");
+  const FileStat before = *w.files.stat(path);
+  staged->commit();
+  CHECK(read_whole_file(w.files, path, 100) == "two");
+  CHECK_FALSE(w.files.is_private(path));
+  CHECK(w.files.stat(path)->file_id != before.file_id);  // another file under the name
+}
+
+TEMPLATE_TEST_CASE("file system: a lock is held once, and given back", "[contract][file_system]",
+                   RealWorld, FakeWorld) {
+  TestType w;
+  auto first = w.files.try_lock(w.root / "state" / "lock");
+  REQUIRE(first);
+  CHECK(w.files.try_lock(w.root / "state" / "lock") == nullptr);
+  CHECK(w.files.try_lock(w.root / "state" / "other"));
+  first.reset();
+  CHECK(w.files.try_lock(w.root / "state" / "lock"));
+}
+
+TEMPLATE_TEST_CASE("file system: removing what is not there is no error; a limit is kept",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  w.files.remove(w.root / "nothing");
+  w.write("a.csv", "12345");
+  CHECK(read_whole_file(w.files, w.root / "a.csv", 5) == "12345");
+  CHECK(code_of([&] { (void)read_whole_file(w.files, w.root / "a.csv", 4); }) == "WB-1303");
+  CHECK(code_of([&] { (void)read_whole_file(w.files, w.root / "b.csv", 4); }) == "WB-1303");
+}

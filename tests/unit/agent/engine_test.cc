@@ -1,0 +1,329 @@
+#include "agent/engine/engine.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/unit/agent/engine_fixture.h"
+
+using namespace waybill;
+
+TEST_CASE("engine: a file is taken, delivered and closed, and central's words are in the ledger",
+          "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nR1\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  const JobFile file = f.newest("recipe_1.csv");
+  CHECK(file.rows_staged == 2);
+  CHECK(file.entity == "recipe");
+  CHECK(file.job_key.value == "riverside-2025-11-21-uuid-1");
+  CHECK(f.central.stagings(sha256_hex("code\nR1\n")) == 1);
+  f.run_steps(40);
+  CHECK(f.central.jobs.at("riverside-2025-11-21-uuid-1") == "closed");
+  CHECK(SecondConnection(f.file()).ask("SELECT state FROM job") == "closed");
+}
+
+TEST_CASE("engine: files found together travel in one job and few calls", "[agent][engine]") {
+  EngineFixture f;
+  for (int i = 0; i < 60; ++i) {
+    f.put("recipe_" + std::to_string(i) + ".csv", "code\nR" + std::to_string(i) + "\n");
+  }
+  REQUIRE(f.run_until_settled(2'000));
+  CHECK(f.central.jobs.size() == 1);
+  CHECK(f.central.calls["open_job"] <= 3);
+  CHECK(f.central.calls["renew_uploads"] == 0);
+}
+
+TEST_CASE("engine: a file that is still being written is not taken", "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\n");
+  std::string whole = "code\n";
+  for (int i = 0; i < 10; ++i) {
+    for (std::int64_t passed = 0; passed < 1'500; passed += 500) {
+      f.engine->step();
+      f.clock.advance(500);
+    }
+    f.files.append("/export/recipe_1.csv", "R\n");
+    whole += "R\n";
+  }
+  CHECK(f.central.files().empty());
+  REQUIRE(f.run_until_settled());
+  REQUIRE(f.central.files().size() == 1);
+  CHECK(f.central.files()[0].offer.content_sha256 == sha256_hex(whole));
+}
+
+TEST_CASE("engine: an unchanged folder is rescanned without reading a file", "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  const std::size_t opened = f.files.open_count();
+  f.run_steps(100);
+  CHECK(f.files.open_count() == opened);
+}
+
+TEST_CASE("engine: the same content under another name is recorded at both ends, not uploaded",
+          "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\n");
+  f.put("recipe_2.csv", "code\n");  // at the same time: the second has to wait for the first
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.states_of("recipe_2.csv") == "duplicate");
+  CHECK(f.central.objects.size() == 1);
+  CHECK(f.central.files_of("recipe_2.csv").at(0).state == "duplicate");
+  CHECK(f.newest("recipe_2.csv").duplicate_of["job_file_id"] == "file-1");
+}
+
+TEST_CASE("engine: the same file exported again is recorded as duplicate, not uploaded",
+          "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  f.run_steps(40);  // the delivery closes
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived,duplicate");
+  CHECK(f.central.calls["put"] == 1);
+  CHECK(f.central.files_of("recipe_1.csv").size() == 2);
+}
+
+TEST_CASE("engine: exported again while its delivery is open, it is a duplicate of itself",
+          "[agent][engine]") {
+  EngineFixture f;
+  f.settings.close_after_idle_ms = 10'000'000;
+  f.restart();
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived,duplicate");
+  CHECK(f.central.calls["put"] == 1);
+}
+
+TEST_CASE("engine: the same name with new content is a new version", "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nA\n");
+  REQUIRE(f.run_until_settled());
+  f.put("recipe_1.csv", "code\nB\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived,archived");
+  CHECK(f.central.stagings(sha256_hex("code\nB\n")) == 1);
+}
+
+TEST_CASE("engine: a file central refuses shows why, and is not sent again until its bytes change",
+          "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nBROKEN\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "refused");
+  const JobFile file = f.newest("recipe_1.csv");
+  REQUIRE(file.problem);
+  CHECK(file.problem->code == "WB-3002");
+  CHECK(file.problem->details["row"] == 4);
+  f.put("recipe_1.csv", "code\nBROKEN\n");
+  f.run_steps(60);
+  CHECK(f.central.calls["put"] == 1);
+  f.put("recipe_1.csv", "code\nMENDED\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "refused,archived");
+}
+
+TEST_CASE("engine: an empty file is refused at both ends without an upload", "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "refused");
+  REQUIRE(f.newest("recipe_1.csv").problem);
+  CHECK(f.newest("recipe_1.csv").problem->code == "WB-3001");
+  CHECK(f.central.calls["put"] == 0);
+}
+
+// Goal:   bytes that change while they are sent are never confirmed, and the new ones travel.
+// Method: the exporter appends, truncates or rewrites in the middle of the upload.
+TEST_CASE("engine: a file that changes while it is sent is not delivered in that form",
+          "[agent][engine]") {
+  const std::string before = "code\n" + std::string(100, 'a') + "\n";
+  for (const std::string& after :
+       {before + "more\n", std::string("code\n"), "code\n" + std::string(100, 'b') + "\n"}) {
+    EngineFixture f;
+    bool done = false;
+    f.central.on_piece = [&](std::size_t sent) {
+      if (sent > 40 && !std::exchange(done, true)) f.put("recipe_1.csv", after);
+    };
+    f.put("recipe_1.csv", before);
+    REQUIRE(f.run_until_settled());
+    CHECK(f.states_of("recipe_1.csv") == "superseded,archived");
+    CHECK(f.central.stagings(sha256_hex(before)) == 0);
+    CHECK(f.central.stagings(sha256_hex(after)) == 1);
+  }
+}
+
+TEST_CASE("engine: bytes rewritten without moving size or time are noticed while they are sent",
+          "[agent][engine]") {
+  EngineFixture f;
+  bool done = false;
+  f.central.on_piece = [&](std::size_t sent) {
+    if (sent > 5 && !std::exchange(done, true))
+      f.files.tamper("/export/recipe_1.csv", "code\nXXXX\n");
+  };
+  f.put("recipe_1.csv", "code\nAAAA\n");
+  f.run_steps(80);
+  CHECK(f.central.objects.empty());
+  CHECK(f.states_of("recipe_1.csv") == "superseded");
+}
+
+TEST_CASE("engine: a file removed before it is sent is recorded as vanished, and others travel",
+          "[agent][engine]") {
+  EngineFixture f;
+  f.central.before_call = [&](const std::string& call) {
+    if (call == "put") f.files.remove("/export/recipe_2.csv");
+  };
+  f.put("recipe_1.csv", "code\n1\n");
+  f.put("recipe_2.csv", "code\n2\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.states_of("recipe_2.csv") == "vanished");
+  REQUIRE(f.newest("recipe_2.csv").problem);
+  CHECK(f.newest("recipe_2.csv").problem->code == "WB-1302");
+}
+
+TEST_CASE("engine: an upload token that has expired is renewed", "[agent][engine]") {
+  EngineFixture f;
+  f.central.tokens_expire = true;
+  f.put("recipe_1.csv", "code\n");
+  f.run_steps(60);
+  while (f.states_of("recipe_1.csv") == "uploading") f.step();
+  CHECK(f.states_of("recipe_1.csv") == "queued");
+  REQUIRE(f.newest("recipe_1.csv").problem);
+  CHECK(f.newest("recipe_1.csv").problem->code == "WB-1203");
+  f.central.tokens_expire = false;
+  REQUIRE(f.run_until_settled(2'000));
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+}
+
+TEST_CASE("engine: an object that arrived altered is sent again to another path",
+          "[agent][engine]") {
+  EngineFixture f;
+  bool done = false;
+  f.central.after_call = [&](const std::string& call) {
+    if (call == "confirm_uploads" && !std::exchange(done, true)) {
+      f.central.objects.begin()->second[0] = 'X';
+    }
+  };
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.central.files()[0].upload_count == 2);
+  CHECK(f.central.stagings(sha256_hex("code\n")) == 1);
+}
+
+TEST_CASE("engine: while central is away files wait, and contact is tried with growing pauses",
+          "[agent][engine]") {
+  EngineFixture f;
+  bool is_away = true;
+  f.central.before_call = [&](const std::string&) {
+    if (is_away) throw Error(error_code::kNetworkUnreachable, "call", "central", "no route");
+  };
+  f.put("recipe_1.csv", "code\n");
+  const std::int64_t began = f.clock.steady_ms();
+  while (f.clock.steady_ms() - began < 3'600'000) f.step();
+  CHECK(f.states_of("recipe_1.csv") == "ready");
+  CHECK(f.ledger->meta(meta::kContactProblem).find("WB-1201") != std::string::npos);
+  int calls = 0;
+  for (const auto& [name, count] : f.central.calls) calls += count;
+  CHECK(calls < 40);
+  is_away = false;
+  REQUIRE(f.run_until_settled(2'000));
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.ledger->meta(meta::kContactProblem).empty());
+}
+
+TEST_CASE("engine: a job closed by central meanwhile gives its files to another job",
+          "[agent][engine]") {
+  EngineFixture f;
+  f.settings.close_after_idle_ms = 10'000'000;
+  f.restart();
+  f.put("recipe_1.csv", "code\n1\n");
+  REQUIRE(f.run_until_settled());
+  f.central.jobs.begin()->second = "closed";
+  f.put("recipe_2.csv", "code\n2\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_2.csv") == "archived");
+  CHECK(f.central.jobs.size() == 2);
+}
+
+TEST_CASE("engine: a file central objects to is found among the others and they travel",
+          "[agent][engine]") {
+  EngineFixture f;
+  struct Picky {
+    EngineFixture& f;
+    void operator()(const std::string& call) const {
+      if (call != "open_job") return;
+      const auto ready = f.ledger->files_to_register(100);
+      const bool is_alone = f.central.calls["open_job"] > 1;
+      const bool has_bad = std::any_of(ready.begin(), ready.end(), [&](const JobFile& file) {
+        return file.relative_path == "recipe_2.csv" && (!is_alone || &file == &ready.front());
+      });
+      if (has_bad) throw Error(error_code::kRequestMalformed, "call", "open_job", "files[1]");
+    }
+  };
+  f.central.before_call = Picky{f};
+  for (const char* name : {"recipe_1.csv", "recipe_2.csv", "recipe_3.csv"}) f.put(name, name);
+  f.run_steps(200);
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.states_of("recipe_3.csv") == "archived");
+  CHECK(f.states_of("recipe_2.csv") == "ready");
+  REQUIRE(f.newest("recipe_2.csv").problem);
+  CHECK(f.newest("recipe_2.csv").problem->code == "WB-2101");
+}
+
+TEST_CASE("engine: a folder that is away is told of and found again", "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  f.files.take_away(f.root);
+  f.run_steps(30);
+  CHECK(f.ledger->meta(meta::kFolderProblem).find("WB-1305") != std::string::npos);
+  CHECK(f.path_state("recipe_1.csv") == "recorded");
+  f.files.bring_back(f.root);
+  f.run_steps(30);
+  CHECK(f.ledger->meta(meta::kFolderProblem).empty());
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+}
+
+TEST_CASE("engine: a file we may not read is shown, and taken once we may", "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\n");
+  f.files.forbid("/export/recipe_1.csv");
+  f.run_steps(60);
+  CHECK(f.ledger->find_path("recipe_1.csv")->error_code == "WB-1303");
+  f.files.forbid("/export/recipe_1.csv", false);
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.ledger->find_path("recipe_1.csv")->error_code.empty());
+}
+
+TEST_CASE("engine: a hint wakes the scanner long before the next periodic scan",
+          "[agent][engine]") {
+  EngineFixture f;
+  f.settings.scan_interval_ms = 3'600'000;
+  f.restart();
+  f.run_steps(10);
+  f.put("recipe_1.csv", "code\n");
+  f.notifier.hint = true;
+  const std::int64_t began = f.clock.steady_ms();
+  REQUIRE(f.run_until_settled());
+  CHECK(f.clock.steady_ms() - began < 60'000);
+}
+
+TEST_CASE("engine: each sync carries the head of the ledger's chain", "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  std::int64_t last = 0;
+  for (const wire::SyncRequest& sync : f.central.syncs) {
+    CHECK(sync.ledger_head.seq >= last);
+    last = sync.ledger_head.seq;
+    CHECK(is_sha256_hex(sync.ledger_head.hash));
+  }
+  CHECK(last > 0);
+}

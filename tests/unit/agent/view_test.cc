@@ -1,0 +1,91 @@
+#include <catch2/catch.hpp>
+
+#include "agent/cli/status_view.h"
+#include "agent/cli/trace_view.h"
+#include "tests/unit/agent/engine_fixture.h"
+
+using namespace waybill;
+
+namespace {
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+nlohmann::json status_of(EngineFixture& f, bool is_running = true,
+                         const std::string& today = "2025-11-21") {
+  const auto report = LedgerReport::open(f.folder.path());
+  return status_json(*report, {is_running, today, f.clock.now_ms(), "0.1.0", "/export"});
+}
+
+}  // namespace
+
+TEST_CASE("status: one line says whether today's delivery is complete", "[agent][status]") {
+  EngineFixture f;
+  CHECK(status_of(f)["today"]["verdict"] == "nothing_yet");
+  f.put("recipe_1.csv", "code\n");
+  f.engine->step();
+  CHECK(status_of(f)["today"]["verdict"] == "under_way");
+  REQUIRE(f.run_until_settled());
+  const auto status = status_of(f);
+  CHECK(status["today"]["verdict"] == "complete");
+  const std::string text = status_text(status, f.clock.now_ms());
+  CHECK(has(text, "Today's delivery 2025-11-21: 1 file: 1 done   [OK]"));
+  CHECK(has(text, "The agent is running."));
+  const auto tomorrow = status_of(f, false, "2025-11-22");
+  CHECK(tomorrow["today"]["verdict"] == "nothing_yet");
+  CHECK(has(status_text(tomorrow, f.clock.now_ms()), "THE AGENT IS NOT RUNNING"));
+}
+
+TEST_CASE("status: what is wrong is shown with code, place and way out", "[agent][status]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nBROKEN\n");
+  f.put("readme.txt", "x");
+  REQUIRE(f.run_until_settled());
+  const auto status = status_of(f);
+  CHECK(status["today"]["verdict"] == "attention");
+  CHECK(status["problem_count"] == 2);
+  const std::string text = status_text(status, f.clock.now_ms());
+  CHECK(has(text, "[NEEDS ATTENTION]"));
+  CHECK(has(text, "recipe_1.csv  [refused]"));
+  CHECK(has(text, "WB-3002 a quote is not closed, row 4, column \"notes\""));
+  CHECK(has(text, "What to do: Close the quoted field"));
+  CHECK(has(text, "readme.txt  [unknown]"));
+  CHECK(status["files"].size() == 2);
+}
+
+TEST_CASE("status: a problem that is solved by a newer version is no longer shown",
+          "[agent][status]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nBROKEN\n");
+  REQUIRE(f.run_until_settled());
+  f.put("recipe_1.csv", "code\nMENDED\n");
+  REQUIRE(f.run_until_settled());
+  CHECK(status_of(f)["problem_count"] == 0);
+}
+
+TEST_CASE("trace: a file's versions, events, rows and the bytes on disk are told",
+          "[agent][trace]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nBROKEN\n");
+  REQUIRE(f.run_until_settled());
+  f.put("recipe_1.csv", "code\nR\n");
+  REQUIRE(f.run_until_settled());
+  const auto report = LedgerReport::open(f.folder.path());
+  const auto trace = trace_json(*report, "recipe_1.csv", OnDisk{7, sha256_hex("code\nR\n")});
+  REQUIRE(trace["versions"].size() == 2);
+  CHECK(trace["on_disk"]["version"] == 2);
+  CHECK(trace["versions"][0]["problem"]["row"] == 4);
+  CHECK(trace["versions"][1]["rows_staged"] == 2);
+  const std::string text = trace_text(trace);
+  CHECK(has(text, "the bytes of version 2"));
+  CHECK(has(text, sha256_hex("code\nR\n")));
+  CHECK(has(text, "2 rows staged into recipe"));
+  CHECK(has(text, "what to do"));
+  for (const char* event : {"discovered", "registered", "session_opened", "accepted", "verified"}) {
+    CHECK(has(text, event));
+  }
+  const auto unseen = trace_json(*report, "other.csv", std::nullopt);
+  CHECK(unseen["versions"].empty());
+  CHECK(unseen["folder_state"].is_null());
+}

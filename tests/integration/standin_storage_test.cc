@@ -100,6 +100,11 @@ TEST_CASE("stand-in storage: only the token's own path, scope and time let a PUT
   check_refused(f.send("PUT", base + "?token=a.b.c", {}, "data"), "400", "InvalidJWT");
   const std::string forged = standin::sign_jwt(f.upload_claims(key), "another secret");
   check_refused(f.send("PUT", base + "?token=" + forged, {}, "data"), "400", "InvalidJWT");
+  const std::string other_algorithm =
+      base64url_encode(R"({"alg":"HS512"})") + "." + base64url_encode(f.upload_claims(key).dump());
+  const std::string relabelled =
+      other_algorithm + "." + base64url_encode(hmac_sha256(f.keys.jwt_secret, other_algorithm));
+  check_refused(f.send("PUT", base + "?token=" + relabelled, {}, "data"), "400", "InvalidJWT");
   std::string tampered = f.signed_target(key);
   tampered[tampered.rfind('.') - 3] ^= 1;
   check_refused(f.send("PUT", tampered, {}, "data"), "400", "InvalidJWT");

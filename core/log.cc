@@ -1,5 +1,6 @@
 #include "core/log.h"
 
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -25,6 +26,21 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
+/// File names are the partner's: a line break or an escape sequence in one must not forge a line.
+std::string one_line(std::string_view message) {
+  std::string line;
+  line.reserve(message.size());
+  for (const char c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7F) {
+      line += fmt::format("\\x{:02x}", byte);
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
 }  // namespace
 
 void start_log(std::string_view program, LogLevel lowest) {
@@ -36,13 +52,13 @@ void start_log(std::string_view program, LogLevel lowest) {
 }
 
 void log_line(LogLevel level, std::string_view message) {
-  spdlog::log(to_spdlog(level), "{}", message);
+  spdlog::log(to_spdlog(level), "{}", one_line(message));
 }
 
 void log_error(const Error& error) {
   const bool will_pass = error.is_transient();
   spdlog::log(will_pass ? spdlog::level::warn : spdlog::level::err, "{} ({}) What to do: {}",
-              error.what(), to_string(error.kind()), error.code().way_out);
+              one_line(error.what()), to_string(error.kind()), error.code().way_out);
 }
 
 bool parse_log_level(std::string_view name, LogLevel& level) {

@@ -11,7 +11,7 @@
 
 namespace {
 
-constexpr const char* kDefaultConfig = "/etc/waybill/agent.json";
+constexpr const char* kDefaultConfig = "/etc/waybill/waybill.json";
 
 int run(int argc, char** argv) {
   CLI::App app("Waybill: carries this agency's exports to its central Supabase.", "waybill");

@@ -293,7 +293,9 @@ Json status_json(LedgerReport& report, const StatusFacts& facts) {
   const bool is_silent = facts.now_ms - report.meta_number(meta::kLastContactAtMs) > kContactLateMs;
   out["healthy"] = facts.is_running && !is_silent && out["contact_problem"].is_null() &&
                    out["folder_problem"].is_null();
-  if (out["problem_count"] > 0 && out["today"]["verdict"] != "nothing_yet") {
+  // "All is well" must never stand above a folder that cannot be read or a central that refuses us.
+  const bool has_trouble = !out["contact_problem"].is_null() || !out["folder_problem"].is_null();
+  if (has_trouble || (out["problem_count"] > 0 && out["today"]["verdict"] != "nothing_yet")) {
     out["today"]["verdict"] = "attention";
   }
   return out;

@@ -25,7 +25,7 @@ constexpr const char* kFilesToRegister = WAYBILL_SELECT_JOB_FILE
     "                   AND first.content_sha256 = f.content_sha256 "
     "                   AND first.file_number < f.file_number "
     "                   AND first.state IN ('ready', 'queued', 'uploading', 'uploaded', "
-    "                                       'unsettled')) "
+    "                                       'unsettled', 'received')) "
     "ORDER BY f.file_number LIMIT :limit";
 
 constexpr const char* kFilesToUpload = WAYBILL_SELECT_JOB_FILE

@@ -84,7 +84,7 @@ void run_work(Arguments& args) {
   StopSource stop;
   arm_termination(stop);
   args.worker.database_url = args.database_url;
-  args.worker.service_key = standin::read_keys(whole(args.keys)).secret_key;
+  args.worker.service_key = standin::read_secret_key(whole(args.keys));
   run_worker(args.worker, stop);
 }
 
@@ -185,7 +185,7 @@ void add_work(CLI::App& app, Arguments& args, std::function<void()>& chosen) {
   add_database(command, args);
   command.add_option("--project-url", args.worker.project_url, "where /storage/v1 is served")
       ->required();
-  command.add_option("--keys", args.keys, "the project's keys file")->required();
+  command.add_option("--keys", args.keys, "keys file; only its secret_key is read")->required();
   command.add_option("--ca-file", args.worker.ca_file, "authorities to trust, PEM");
   command.add_option("--name", args.worker.name, "shown as the holder of leases");
   command.add_option("--workers", args.worker.threads, "steps done side by side")

@@ -29,9 +29,7 @@ std::string text_of(const nlohmann::json& file, const char* key,
   return found->get<std::string>();
 }
 
-}  // namespace
-
-ProjectKeys read_keys(const std::filesystem::path& path) {
+nlohmann::json read_private_json(const std::filesystem::path& path) {
   FileSystem& files = system_file_system();
   if (!files.stat(path)) refuse(path, "it is not there; `waybill-central keys create` makes one");
   if (!files.is_private(path)) {
@@ -39,9 +37,15 @@ ProjectKeys read_keys(const std::filesystem::path& path) {
                 "others than its owner may read it");
   }
   const std::string text = read_whole_file(files, path, kKeysFileMaxBytes);
-  const nlohmann::json file = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  nlohmann::json file = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!file.is_object()) refuse(path, "it is not a JSON object");
+  return file;
+}
 
+}  // namespace
+
+ProjectKeys read_keys(const std::filesystem::path& path) {
+  const nlohmann::json file = read_private_json(path);
   ProjectKeys keys{.publishable_key = text_of(file, "publishable_key", path),
                    .secret_key = text_of(file, "secret_key", path),
                    .jwt_secret = text_of(file, "jwt_secret", path)};
@@ -52,6 +56,10 @@ ProjectKeys read_keys(const std::filesystem::path& path) {
     refuse(path, "\"publishable_key\" and \"secret_key\" must differ");
   }
   return keys;
+}
+
+std::string read_secret_key(const std::filesystem::path& path) {
+  return text_of(read_private_json(path), "secret_key", path);
 }
 
 ProjectKeys make_keys() {

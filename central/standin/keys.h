@@ -20,6 +20,9 @@ struct ProjectKeys {
 
 [[nodiscard]] ProjectKeys read_keys(const std::filesystem::path& path);
 
+/// The `secret_key` of a file that may hold nothing else: a worker's host needs no more than that.
+[[nodiscard]] std::string read_secret_key(const std::filesystem::path& path);
+
 /// Fresh random keys.
 [[nodiscard]] ProjectKeys make_keys();
 

@@ -312,7 +312,8 @@ net::SocketAddress parse_address(const StandInOptions& options) {
 net::ServerSocket open_socket(const net::SocketAddress& address, const std::string& listen) {
   try {
     net::ServerSocket socket;
-    socket.bind(address, /*reuseAddress=*/true);
+    // Without the port's reuse: two stand-ins on one port would share its requests at random.
+    socket.bind(address, /*reuseAddress=*/true, /*reusePort=*/false);
     socket.listen(kQueuedMax);
     return socket;
   } catch (const Poco::Exception& error) {

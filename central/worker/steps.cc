@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cctype>
 #include <functional>
 #include <string>
 
@@ -52,16 +51,6 @@ std::string seconds_since(std::int64_t started_ms) {
   return fmt::format("{:.2f} s", seconds);
 }
 
-/// A header can look like an address or a token, and the registry's event log takes neither: the
-/// column's number then names the column alone.
-void drop_unsafe_column(nlohmann::json& error) {
-  std::string column = error.value("column", "");
-  for (char& c : column) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  for (const char* sign : {"://", "token=", "eyj"}) {
-    if (column.find(sign) != std::string::npos) error.erase("column");
-  }
-}
-
 /// Rows of the file that is being staged, and what the writer itself found wrong with them.
 struct Staging {
   FileSpec spec;
@@ -89,7 +78,6 @@ struct Staging {
     if (!reader.findings().empty()) {
       error = to_json(reader.findings().front());
       error["count"] = reader.summary().findings_count;
-      drop_unsafe_column(error);
     } else if (key_too_long_row != 0) {
       error = {
           {"code", error_code::kValueInvalid.id},

@@ -9,6 +9,7 @@
 #include "central/cli/operators.h"
 #include "central/standin/keys.h"
 #include "core/crypto.h"
+#include "core/file_system.h"
 #include "tests/support/private_postgres.h"
 
 namespace waybill {
@@ -193,6 +194,17 @@ TEST_CASE("keys: fresh ones are private, strong and never replaced", "[keys][sec
     CHECK(refusal.what.find("short\"") == std::string::npos);
   }
   CHECK(caught([&] { (void)standin::read_keys(folder.path / "none"); }).code == "WB-5006");
+}
+
+TEST_CASE("keys: a worker's file holds the secret key and nothing else", "[keys][security]") {
+  const Folder folder;
+  write_whole_file(system_file_system(), folder.path / "worker.json",
+                   R"({"secret_key": "sb_secret_x"})", FileMode::kPrivate);
+  CHECK(standin::read_secret_key(folder.path / "worker.json") == "sb_secret_x");
+  CHECK(caught([&] { (void)standin::read_keys(folder.path / "worker.json"); }).code == "WB-5006");
+  fs::permissions(folder.path / "worker.json", fs::perms::group_read, fs::perm_options::add);
+  CHECK(caught([&] { (void)standin::read_secret_key(folder.path / "worker.json"); }).code ==
+        "WB-1006");
 }
 
 }  // namespace waybill

@@ -149,7 +149,7 @@ CREATE INDEX job_file_by_due_step
   WHERE state IN ('received', 'verified', 'staged', 'processed');
 CREATE UNIQUE INDEX one_live_copy_of_a_content
   ON ingest.job_file (tenant_id, file_tag, original_sha256, part_number)
-  WHERE state IN ('received', 'verified', 'staged', 'processed', 'archived');
+  WHERE state IN ('verified', 'staged', 'processed', 'archived');
 CREATE INDEX job_file_by_awaited_content
   ON ingest.job_file (tenant_id, file_tag, original_sha256, part_number) WHERE state = 'awaiting_upload';
 CREATE INDEX job_file_awaiting_upload ON ingest.job_file (bucket, object_path) WHERE state = 'awaiting_upload';

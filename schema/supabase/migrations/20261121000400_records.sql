@@ -175,7 +175,9 @@ BEGIN
    WHERE e.value <> 'null' AND CASE e.key
      WHEN 'code' THEN true
      WHEN 'message' THEN jsonb_typeof(e.value) = 'string'
+     -- A header can look like an address or a token; column_number then names the column alone.
      WHEN 'column' THEN jsonb_typeof(e.value) = 'string'
+       AND e.value #>> '{}' !~* '(token=|[a-z]://|eyJ[A-Za-z0-9_-]{8,}\.)'
      ELSE e.key IN ('row', 'line', 'column_number', 'byte_offset', 'count') AND jsonb_typeof(e.value) = 'number'
    END;
   IF v_error ->> 'message' IS NULL OR v_error ->> 'message' ~* '(token=|[a-z]://|eyJ[A-Za-z0-9_-]{8,}\.)' THEN
@@ -228,6 +230,20 @@ END
 $$;
 COMMENT ON FUNCTION ingest.move_file(uuid, text, text, jsonb, jsonb) IS
   'Moves a file as ingest.job_file_move lists it and appends the event; returns the new state.';
+
+-- Only bytes that central has hashed itself make another file a duplicate: what has merely arrived
+-- may turn out to be something else, and its twin must not have been sent away by then.
+CREATE FUNCTION ingest.proven_copy(
+  p_tenant_id uuid, p_file_tag text, p_original_sha256 text, p_part_number integer
+) RETURNS uuid
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT f.job_file_id FROM ingest.job_file AS f
+   WHERE f.tenant_id = p_tenant_id AND f.file_tag = p_file_tag
+     AND f.original_sha256 = p_original_sha256 AND f.part_number = p_part_number
+     AND f.state IN ('verified', 'staged', 'processed', 'archived')
+$$;
+COMMENT ON FUNCTION ingest.proven_copy(uuid, text, text, integer) IS
+  'The file of the tenant that holds this content with its hash verified, or null.';
 
 CREATE FUNCTION ingest.complete_job(p_job_id uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$

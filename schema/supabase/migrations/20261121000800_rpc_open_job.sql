@@ -152,11 +152,8 @@ BEGIN
     v_event := 'refused';
     v_state := 'refused';
   ELSE
-    SELECT f.job_file_id INTO v_first FROM ingest.job_file AS f
-     WHERE f.tenant_id = p_agent.tenant_id AND f.file_tag = p_offer.file_tag
-       AND f.original_sha256 = p_offer.original_sha256 AND f.part_number = p_offer.part_number
-       AND f.state IN ('received', 'verified', 'staged', 'processed', 'archived');
-    IF FOUND THEN
+    v_first := ingest.proven_copy(p_agent.tenant_id, p_offer.file_tag, p_offer.original_sha256, p_offer.part_number);
+    IF v_first IS NOT NULL THEN
       v_event := 'found_duplicate';
       v_state := 'duplicate';
     ELSE

@@ -48,13 +48,9 @@ COMMENT ON FUNCTION ingest.stored_size(text, text) IS
 CREATE FUNCTION ingest.receive_file(p_file ingest.job_file, p_actor text) RETURNS text
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
-  v_first uuid;
+  v_first uuid := ingest.proven_copy(p_file.tenant_id, p_file.file_tag, p_file.original_sha256, p_file.part_number);
 BEGIN
-  SELECT f.job_file_id INTO v_first FROM ingest.job_file AS f
-   WHERE f.tenant_id = p_file.tenant_id AND f.file_tag = p_file.file_tag
-     AND f.original_sha256 = p_file.original_sha256 AND f.part_number = p_file.part_number
-     AND f.state IN ('received', 'verified', 'staged', 'processed', 'archived');
-  IF FOUND THEN
+  IF v_first IS NOT NULL THEN
     RETURN ingest.move_file(p_file.job_file_id, 'found_duplicate', p_actor, jsonb_build_object('duplicate_of', v_first));
   END IF;
   RETURN ingest.move_file(p_file.job_file_id, 'arrived', p_actor);

@@ -53,11 +53,16 @@ DECLARE
   v_end   ingest.ended_step;
   v_file  ingest.job_file;
   v_actor text;
+  v_first uuid;
 BEGIN
   v_end := ingest.end_step(p_tenant_id, p_fence, p_job_file_id, '{verify}');
   v_file := v_end.file;
   v_actor := v_end.actor;
+  v_first := ingest.proven_copy(v_file.tenant_id, v_file.file_tag, v_file.original_sha256, v_file.part_number);
   IF p_sha256 IS NOT DISTINCT FROM v_file.content_sha256 AND p_size_bytes IS NOT DISTINCT FROM v_file.size_bytes THEN
+    IF v_first IS NOT NULL THEN
+      RETURN ingest.move_file(p_job_file_id, 'found_duplicate', v_actor, jsonb_build_object('duplicate_of', v_first));
+    END IF;
     RETURN ingest.move_file(p_job_file_id, 'hash_matched', v_actor);
   END IF;
   RETURN ingest.replace_target(v_file, 'hash_mismatched', v_actor,
@@ -65,7 +70,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION ingest.finish_verify(uuid, bigint, uuid, text, bigint) IS
-  'What the stored bytes hash to: equal means verified, else the file is awaited at a new path or, at the end, refused.';
+  'What the stored bytes hash to: equal means verified (or duplicate, when a verified copy is there), else the file is awaited at a new path or, at the end, refused.';
 
 CREATE FUNCTION ingest.finish_stage(
   p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_rows bigint, p_sha256 text, p_report jsonb DEFAULT NULL

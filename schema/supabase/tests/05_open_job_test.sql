@@ -43,10 +43,12 @@ SELECT is(public.ingest_open_job('night-1', '{"date": "2026-11-20", "name": "nig
 SELECT test.store((a #>> '{files,0,job_file_id}')::uuid, 3), test.confirm((a #>> '{files,0,job_file_id}')::uuid) FROM first;
 SELECT is(test.open('night-1', test.offer('recipes/a.csv', 'one')) #>> '{files,0,outcome}', 'known', 'offered again after arrival: known');
 SELECT is(test.open('night-1', test.offer('recipes/a.csv', 'one')) #>> '{files,0,state}', 'received', 'with its state');
+SELECT is(test.open('night-2', test.offer('early.csv', 'one')) #>> '{files,0,outcome}', 'upload', 'bytes that nobody has hashed yet make no duplicate');
+SELECT ingest.move_file((a #>> '{files,0,job_file_id}')::uuid, 'hash_matched', 'x') FROM first;
 CREATE TEMP TABLE again AS SELECT test.open('night-2', test.offer('other/name.csv', 'one')) #> '{files,0}' AS f;
 SELECT is(f ->> 'outcome', 'duplicate', 'the same content under another name and job is a duplicate') FROM again;
 SELECT is(f -> 'duplicate_of', jsonb_build_object('job_file_id', a #> '{files,0,job_file_id}', 'job_key', 'night-1',
-  'relative_path', 'recipes/a.csv', 'state', 'received'), 'that names the first copy') FROM again, first;
+  'relative_path', 'recipes/a.csv', 'state', 'verified'), 'that names the first copy') FROM again, first;
 SELECT is(f -> 'upload', 'null', 'and is not sent') FROM again;
 SELECT is(test.open('night-2', test.offer('other/name.csv', 'one')) #> '{files,0}', f, 'a retry gets the same answer') FROM again;
 SELECT is(test.open('night-2', test.offer('other/name.csv', 'one', 'party')) #>> '{files,0,outcome}', 'duplicate',

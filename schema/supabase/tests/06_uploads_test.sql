@@ -62,11 +62,12 @@ SELECT is(test.renew(id) -> 'upload', 'null', 'what has arrived gets no new toke
 SELECT is(test.refusal(format('SELECT public.ingest_confirm_uploads(%L)', j)), 'WB-2101 400', 'malformed: ' || j) FROM unnest(ARRAY[
   '{}', '[1]', '[{}]', '[{"job_file_id": "x", "size_bytes": 1}]', '[{"job_file_id": "00000000-0000-0000-0000-000000000000"}]', 'null']) AS j;
 
--- the same content twice, both awaited: the second to arrive is the duplicate
+-- the same content twice, both awaited: the one that arrives after the other is verified is the duplicate
 CREATE TEMP TABLE two AS SELECT (a #>> '{files,0,job_file_id}')::uuid AS one, (a #>> '{files,1,job_file_id}')::uuid AS other
   FROM (SELECT test.open('k2', test.offer('x.csv', 'twice'), test.offer('y.csv', 'twice')) AS a) AS q;
 SELECT test.store(one, 5), test.store(other, 5) FROM two;
 SELECT is(test.confirm(other) ->> 'state', 'received', 'the first to arrive is received') FROM two;
+SELECT ingest.move_file(other, 'hash_matched', 'x') FROM two;
 SELECT is(test.confirm(one) ->> 'state', 'duplicate', 'the second becomes a duplicate') FROM two;
 SELECT is((SELECT duplicate_of FROM ingest.job_file, two WHERE job_file_id = one), other, 'of the first') FROM two;
 SELECT is(test.open('k2', test.offer('x.csv', 'twice')) #>> '{files,0,duplicate_of,relative_path}', 'y.csv', 'and is told so when offered again');
@@ -76,7 +77,7 @@ CREATE TEMP TABLE h AS SELECT (test.open('k3', test.offer('p.csv', 'alone'), tes
 SELECT test.store((a #>> '{0,job_file_id}')::uuid, 5), test.store((a #>> '{1,job_file_id}')::uuid, 5), test.store((a #>> '{2,job_file_id}')::uuid, 4) FROM h;
 SELECT is(ingest.note_arrivals(), 2, 'two objects are there with their size');
 SELECT is((SELECT jsonb_agg(test.state((e ->> 'job_file_id')::uuid)) FROM h, jsonb_array_elements(a) AS e),
-  '["received", "duplicate", "awaiting_upload", "awaiting_upload"]', 'one is received, its copy a duplicate, the others still awaited');
+  '["received", "received", "awaiting_upload", "awaiting_upload"]', 'both copies are received, as nobody has hashed either; the others still awaited');
 SELECT is(ingest.note_arrivals(), 0, 'a second look finds nothing new');
 
 -- a job is complete when it is closed and all of it is final
@@ -86,6 +87,12 @@ SELECT is(public.ingest_close_job('kb', 'set complete') ->> 'state', 'closed', '
 SELECT set_eq($$SELECT test.step() FROM generate_series(1, 30)$$, ARRAY['verify', 'stage', 'rename', 'archive', NULL], 'the worker works all off');
 SELECT is((SELECT state FROM ingest.job WHERE job_key = 'kb'), 'complete', 'and then the job is complete');
 SELECT is(public.ingest_close_job('kb', 'set complete') ->> 'state', 'complete', 'closing it again says so');
+
+-- of two copies that both arrived, hashing decides
+DO $$ BEGIN FOR i IN 1 .. 100 LOOP EXIT WHEN test.step() IS NULL; END LOOP; END $$;
+SELECT is((SELECT jsonb_agg(test.state((e ->> 'job_file_id')::uuid)) FROM h, jsonb_array_elements(a) AS e),
+  '["archived", "duplicate", "awaiting_upload", "awaiting_upload"]', 'the first to be verified is staged, its copy a duplicate');
+SELECT is((SELECT count(*) FROM staging.component, h WHERE job_file_id = (a #>> '{1,job_file_id}')::uuid), 0::bigint, 'of which no row is staged');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -415,8 +415,8 @@ TEST_CASE("stand-in storage: a failing trigger is 500 and leaves no file", "[sta
 }
 
 TEST_CASE("stand-in: only loopback unless it is told otherwise", "[standin][security]") {
-  const auto start = [](const std::string& listen) {
-    const auto folder = fresh_folder();
+  const auto folder = fresh_folder();
+  const auto start = [&](const std::string& listen) {
     const standin::StandIn server({.database_url = "postgresql:///none?host=/nowhere",
                                    .objects_folder = folder / "objects",
                                    .keys = standin::make_keys(),
@@ -437,6 +437,7 @@ TEST_CASE("stand-in: only loopback unless it is told otherwise", "[standin][secu
   } catch (const Error& error) {
     CHECK(error.code().id == "WB-5001");
   }
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace waybill

@@ -23,7 +23,7 @@ class Reader {
     if (!value.is_string()) wrong(key, "text");
     return value.get<std::string>();
   }
-  [[nodiscard]] std::string text_or(const char* key, std::string fallback) const {
+  [[nodiscard]] std::string text_or(const char* key, const char* fallback) const {
     return is_absent(key) ? fallback : text(key);
   }
   [[nodiscard]] std::int64_t integer(const char* key) const {

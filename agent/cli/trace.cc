@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 /// The name below the export folder that the person means: relative to it, or any path into it.
 std::string relative_to_export(const AgentConfig& config, const fs::path& given,
                                LedgerReport& report) {
-  const std::string as_given = given.lexically_normal().generic_string();
+  std::string as_given = given.lexically_normal().generic_string();
   if (given.is_relative() && (report.path(as_given) || !report.versions(as_given).empty())) {
     return as_given;
   }

@@ -165,6 +165,7 @@ bool Sender::confirm() {
   const std::vector<JobFile> files = ledger_.files_to_confirm(kConfirmMax);
   if (files.empty()) return false;
   std::vector<wire::ConfirmedFile> request;
+  request.reserve(files.size());
   for (const JobFile& file : files) request.push_back({file.job_file_id, file.size_bytes});
   last_confirm_steady_ms_ = ports_.clock.steady_ms();
   const std::vector<wire::FileAnswer> answers = ports_.central.confirm_uploads(request);
@@ -179,7 +180,6 @@ bool Sender::confirm() {
       move->problem = answer->problem;
       move->next_attempt_at_ms =
           ports_.clock.now_ms() + pause_ms(file.attempt_count, 0, ports_.chance);
-      targets_.drop(file.file_number);  // after a wrong size central waits at another path
     }
     if (!move) {
       put_off_unknown(file, *answer);

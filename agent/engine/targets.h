@@ -21,7 +21,6 @@ class Targets {
   void put(FileId file, wire::UploadTarget target) {
     targets_[file] = {std::move(target), clock_.steady_ms()};
   }
-  void drop(FileId file) { targets_.erase(file); }
   [[nodiscard]] bool has_fresh(FileId file) const { return find_fresh(file) != targets_.end(); }
 
   /// Takes the target out, or nothing when there is none that still lives for a while.

@@ -68,6 +68,8 @@ class MemoryFileSystem final : public FileSystem {
   /// The share is not mounted: the folder and all below it are away until it comes back.
   void take_away(const std::filesystem::path& folder) { away_.insert(folder.string()); }
   void bring_back(const std::filesystem::path& folder) { away_.erase(folder.string()); }
+  /// Called before each read of an open file with its path below the root.
+  std::function<void(const std::string& relative_path)> on_read{};
   [[nodiscard]] std::size_t open_count() const { return open_count_; }  ///< files opened so far
 
   // ---- the port
@@ -124,7 +126,7 @@ class MemoryFileSystem final : public FileSystem {
     if (forbidden_.contains(path.string())) {
       throw Error(error_code::kFileUnreadable, "open", relative_path, "permission denied");
     }
-    return std::make_unique<OpenFile>(*this, found->second);
+    return std::make_unique<OpenFile>(*this, found->second, relative_path);
   }
 
   std::unique_ptr<StagedFile> stage(const std::filesystem::path& path, FileMode mode) override {
@@ -164,9 +166,10 @@ class MemoryFileSystem final : public FileSystem {
 
   class OpenFile final : public ReadableFile {
    public:
-    OpenFile(MemoryFileSystem& files, std::shared_ptr<Node> node)
-        : files_(files), node_(std::move(node)) {}
+    OpenFile(MemoryFileSystem& files, std::shared_ptr<Node> node, std::string relative_path)
+        : files_(files), node_(std::move(node)), relative_path_(std::move(relative_path)) {}
     std::size_t read(char* into, std::size_t capacity) override {
+      if (files_.on_read) files_.on_read(relative_path_);
       const std::size_t left = at_ < node_->bytes.size() ? node_->bytes.size() - at_ : 0;
       const std::size_t count = std::min(left, capacity);
       std::copy_n(node_->bytes.data() + at_, count, into);
@@ -178,6 +181,7 @@ class MemoryFileSystem final : public FileSystem {
    private:
     MemoryFileSystem& files_;
     std::shared_ptr<Node> node_;  // stays readable when the name goes, as on a real disk
+    std::string relative_path_;
     std::size_t at_ = 0;
   };
 

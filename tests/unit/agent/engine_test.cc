@@ -17,6 +17,9 @@ TEST_CASE("engine: a file is taken, delivered and closed, and central's words ar
   CHECK(file.entity == "recipe");
   CHECK(file.job_key.value == "riverside-2025-11-21-uuid-1");
   CHECK(f.central.stagings(sha256_hex("code\nR1\n")) == 1);
+  // Central's own "awaiting_upload" of the registration is not news of a file sent back.
+  CHECK(SecondConnection(f.file()).ask("SELECT count(*) FROM event WHERE kind = 'sent_back'") ==
+        "0");
   f.run_steps(40);
   CHECK(f.central.jobs.at("riverside-2025-11-21-uuid-1") == "closed");
   CHECK(SecondConnection(f.file()).ask("SELECT state FROM job") == "closed");
@@ -49,6 +52,22 @@ TEST_CASE("engine: a file that is still being written is not taken", "[agent][en
   REQUIRE(f.run_until_settled());
   REQUIRE(f.central.files().size() == 1);
   CHECK(f.central.files()[0].offer.content_sha256 == sha256_hex(whole));
+}
+
+// Goal:   a hash is never of bytes from before and after a change.
+// Method: the exporter writes on when the hasher has read the first bytes.
+TEST_CASE("engine: a file that changes while it is hashed waits until it rests again",
+          "[agent][engine]") {
+  EngineFixture f;
+  bool done = false;
+  f.files.on_read = [&](const std::string&) {
+    if (!std::exchange(done, true)) f.files.append("/export/recipe_1.csv", "MORE\n");
+  };
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  REQUIRE(f.central.files().size() == 1);
+  CHECK(f.central.files()[0].offer.content_sha256 == sha256_hex("code\nMORE\n"));
+  CHECK(f.states_of("recipe_1.csv") == "archived");
 }
 
 TEST_CASE("engine: an unchanged folder is rescanned without reading a file", "[agent][engine]") {

@@ -71,6 +71,20 @@ TEST_CASE("scanner: a file that grows slowly is never found at rest while it gro
   CHECK(f.state_of("recipe_1.csv") == "due");
 }
 
+TEST_CASE("scanner: a change that no scan has seen is noticed when the quiet period ends",
+          "[agent][scanner]") {
+  ScannerFixture f;
+  f.files.write("/export/recipe_1.csv", "code\n");
+  f.scanner.scan();
+  f.pass(1'000);
+  f.files.append("/export/recipe_1.csv", "R\n");
+  f.pass(2'500);
+  CHECK(f.state_of("recipe_1.csv") == "settling");
+  f.pass(1'000);
+  CHECK(f.state_of("recipe_1.csv") == "due");
+  CHECK(f.ledger->find_path("recipe_1.csv")->size_bytes == 7);
+}
+
 TEST_CASE("scanner: how old or young the file says it is does not matter, nor does the wall clock",
           "[agent][scanner]") {
   ScannerFixture f;

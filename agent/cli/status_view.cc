@@ -152,6 +152,14 @@ Json files_json(LedgerReport& report) {
   return out;
 }
 
+/// Trouble of the last day needs a person now. Older trouble stays listed, but a file that was
+/// unknown last week does not spoil today's delivery.
+bool has_recent_trouble(const Json& problems, std::int64_t now_ms) {
+  return std::any_of(problems.begin(), problems.end(), [&](const Json& problem) {
+    return parse_utc(problem["at"].get<std::string>()) > now_ms - kDayMs;
+  });
+}
+
 /// The one sentence at the top.
 Json today_json(const Json& deliveries, const Json& folder, const StatusFacts& facts) {
   Tally tally;
@@ -163,7 +171,6 @@ Json today_json(const Json& deliveries, const Json& folder, const StatusFacts& f
   std::string verdict = "complete";
   if (tally.total() == 0) verdict = "nothing_yet";
   if (arriving > 0 || tally.under_way > 0) verdict = "under_way";
-  if (tally.refused > 0) verdict = "attention";
   return {{"date", facts.today},
           {"verdict", verdict},
           {"arriving", arriving},
@@ -295,7 +302,7 @@ Json status_json(LedgerReport& report, const StatusFacts& facts) {
                    out["folder_problem"].is_null();
   // "All is well" must never stand above a folder that cannot be read or a central that refuses us.
   const bool has_trouble = !out["contact_problem"].is_null() || !out["folder_problem"].is_null();
-  if (has_trouble || (out["problem_count"] > 0 && out["today"]["verdict"] != "nothing_yet")) {
+  if (has_trouble || has_recent_trouble(out["problems"], facts.now_ms)) {
     out["today"]["verdict"] = "attention";
   }
   return out;

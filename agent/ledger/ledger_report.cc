@@ -43,8 +43,8 @@ constexpr const char* kCountNames = "SELECT count(DISTINCT relative_path) FROM j
 constexpr const char* kUnrecordedPaths =
     WAYBILL_SELECT_PATH "WHERE state <> 'recorded' ORDER BY relative_path LIMIT :limit";
 
-constexpr const char* kTroubledPaths =
-    WAYBILL_SELECT_PATH "WHERE error_code <> '' ORDER BY relative_path LIMIT :limit";
+constexpr const char* kTroubledPaths = WAYBILL_SELECT_PATH
+    "WHERE error_code <> '' ORDER BY first_seen_at_ms DESC, relative_path LIMIT :limit";
 constexpr const char* kCountTroubledPaths = "SELECT count(*) FROM path WHERE error_code <> ''";
 
 constexpr const char* kOnePath = WAYBILL_SELECT_PATH "WHERE relative_path = :relative_path";

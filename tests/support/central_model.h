@@ -213,9 +213,8 @@ class CentralModel final : public CentralApi {
 
   [[nodiscard]] const File* live_copy(const wire::OfferedFile& offer) const {
     for (const File& file : files_) {
-      const bool is_live = file.state == "received" || file.state == "verified" ||
-                           file.state == "staged" || file.state == "processed" ||
-                           file.state == "archived";
+      const bool is_live = file.state == "verified" || file.state == "staged" ||
+                           file.state == "processed" || file.state == "archived";
       if (is_live && file.offer.file_tag == offer.file_tag &&
           file.offer.content_sha256 == offer.content_sha256) {
         return &file;
@@ -296,11 +295,13 @@ class CentralModel final : public CentralApi {
   }
 
   bool verify(File& file) {
-    if (sha256_hex(objects.at(file.path)) == file.offer.content_sha256) {
-      return set(file, "verified");
+    if (sha256_hex(objects.at(file.path)) != file.offer.content_sha256) {
+      await_again(file);
+      return true;
     }
-    await_again(file);
-    return true;
+    const File* first = live_copy(file.offer);
+    if (first != nullptr) file.duplicate_of = first->id.value;
+    return set(file, first == nullptr ? "verified" : "duplicate");
   }
 
   bool stage(File& file) {

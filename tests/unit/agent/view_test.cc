@@ -62,6 +62,21 @@ TEST_CASE("status: a problem that is solved by a newer version is no longer show
   f.put("recipe_1.csv", "code\nMENDED\n");
   REQUIRE(f.run_until_settled());
   CHECK(status_of(f)["problem_count"] == 0);
+  CHECK(status_of(f)["today"]["verdict"] == "complete");
+}
+
+TEST_CASE("status: trouble of last week stays listed but does not spoil today's delivery",
+          "[agent][status]") {
+  EngineFixture f;
+  f.put("readme.txt", "x");
+  f.run_steps(20);
+  CHECK(status_of(f)["today"]["verdict"] == "attention");
+  f.clock.advance(7 * 86'400'000LL);
+  f.put("recipe_1.csv", "code\n");
+  REQUIRE(f.run_until_settled());
+  const auto status = status_of(f);
+  CHECK(status["today"]["verdict"] == "complete");
+  CHECK(status["problem_count"] == 1);
 }
 
 TEST_CASE("trace: a file's versions, events, rows and the bytes on disk are told",

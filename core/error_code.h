@@ -135,6 +135,25 @@ inline constexpr ErrorCode kFileNameNotText{"WB-1309", "file-name-not-text", Err
 inline constexpr ErrorCode kFileSystemFailed{
     "WB-1310", "file-system-failed", ErrorKind::kTransient, "Undoes the step and tries again.",
     "Check disk space and rights of the path that the message names."};
+inline constexpr ErrorCode kLocalFileNotMoved{
+    "WB-1311", "local-file-not-moved", ErrorKind::kTransient,
+    "Leaves the delivered file where it is and tries again later.",
+    "Give the service account the right to move or delete in the export folder, or set "
+    "after_processed to keep."};
+
+// 14xx: rows fetched from a partner's API
+inline constexpr ErrorCode kFetchFailed{
+    "WB-1401", "fetch-failed", ErrorKind::kTransient,
+    "Keeps what was fetched so far and goes on from the same cursor later.",
+    "Check the partner system's address and that it answers."};
+inline constexpr ErrorCode kFetchRefused{
+    "WB-1402", "fetch-refused", ErrorKind::kPermanent,
+    "Keeps what was fetched so far; tries again at the next scheduled time.",
+    "Check the credentials file of the fetch and the rights it has at the partner system."};
+inline constexpr ErrorCode kFetchAnswerInvalid{
+    "WB-1403", "fetch-answer-invalid", ErrorKind::kPermanent,
+    "Writes no file of this run; the next scheduled run starts from the last good cursor.",
+    "Compare the fetch's settings (rows, next) with what the partner system answers."};
 
 // 20xx: who may do what
 inline constexpr ErrorCode kAgentUnknown{"WB-2001", "agent-unknown", ErrorKind::kPermanent,
@@ -184,6 +203,21 @@ inline constexpr ErrorCode kFileTooLarge{
 inline constexpr ErrorCode kRecordProtected{"WB-2110", "record-protected", ErrorKind::kCorrupt,
                                             "The registry refuses the change.",
                                             "Records of custody are append-only; nothing to do."};
+inline constexpr ErrorCode kSetIncomplete{
+    "WB-2111", "set-incomplete", ErrorKind::kPermanent,
+    "Stages nothing of the set; names the parts that never came.",
+    "Deliver the missing part, then retry the set; or skip it with a reason."};
+inline constexpr ErrorCode kSetTotalChanged{"WB-2112", "set-total-changed", ErrorKind::kPermanent,
+                                            "Refuses the part; stages nothing of the set.",
+                                            "Deliver the whole set again with one total."};
+inline constexpr ErrorCode kFileOutOfOrder{
+    "WB-2113", "file-out-of-order", ErrorKind::kPermanent,
+    "Refuses the file: a newer one of its tag is processed already.",
+    "Retry it with --allow-older when the older rows are wanted; otherwise skip it."};
+inline constexpr ErrorCode kPartOfSetRefused{
+    "WB-2114", "part-of-refused-file", ErrorKind::kPermanent,
+    "Refuses the other parts of the same file; their staged rows stay until retired.",
+    "See the part that was refused first; then retry or retire the file as a whole."};
 
 // 30xx: the content of a file
 inline constexpr ErrorCode kFileEmpty{"WB-3001", "file-empty", ErrorKind::kPermanent,
@@ -230,6 +264,43 @@ inline constexpr ErrorCode kSpecInvalid{"WB-3014", "spec-invalid", ErrorKind::kP
                                         "Refuses the spec; the last good one stays.",
                                         "Correct the key or value that the message names."};
 
+// 31xx: containers, lines and dumps
+inline constexpr ErrorCode kContainerDamaged{
+    "WB-3101", "container-damaged", ErrorKind::kPermanent,
+    "Refuses the file; stages nothing of it.",
+    "Export the archive again; it ends early or its check sum is wrong."};
+inline constexpr ErrorCode kContainerUnsafe{
+    "WB-3102", "container-unsafe", ErrorKind::kPermanent, "Refuses the file; stages nothing of it.",
+    "Pack plain files only: no path with .., no absolute path, no link, no password."};
+inline constexpr ErrorCode kContainerTooLarge{
+    "WB-3103", "container-too-large", ErrorKind::kPermanent,
+    "Refuses the file; stages nothing of it.",
+    "Deliver the file unpacked or in smaller archives; unpacked it is beyond the limit."};
+inline constexpr ErrorCode kContainerEntryUnclear{
+    "WB-3104", "container-entry-unclear", ErrorKind::kPermanent,
+    "Refuses the file; stages nothing of it.",
+    "Put exactly one file that the spec's container_entry names into the archive."};
+inline constexpr ErrorCode kLineNotAnObject{"WB-3105", "line-not-an-object", ErrorKind::kPermanent,
+                                            "Refuses the file; stages nothing of it.",
+                                            "Write one JSON object a line at the place shown."};
+inline constexpr ErrorCode kRecordWidthWrong{
+    "WB-3106", "record-width-wrong", ErrorKind::kPermanent,
+    "Refuses the file; stages nothing of it.",
+    "Give the record at the place shown the length that the columns need."};
+inline constexpr ErrorCode kDumpIncomplete{
+    "WB-3107", "dump-incomplete", ErrorKind::kPermanent, "Refuses the file; stages nothing of it.",
+    "Make the dump again and let it finish; it ends in the middle."};
+inline constexpr ErrorCode kDumpTableMissing{
+    "WB-3108", "dump-table-missing", ErrorKind::kPermanent,
+    "Refuses the file; stages nothing of it.",
+    "Dump the table that the file spec names, or correct the spec."};
+inline constexpr ErrorCode kDumpDamaged{
+    "WB-3109", "dump-damaged", ErrorKind::kPermanent, "Refuses the file; stages nothing of it.",
+    "Make the dump again; it cannot be read as what the file spec says it is."};
+inline constexpr ErrorCode kQuirkUnknown{
+    "WB-3110", "quirk-unknown", ErrorKind::kPermanent, "Stages nothing; the file stays due.",
+    "Update waybill-central, or correct the key quirk of the file spec."};
+
 // 40xx: stored objects
 inline constexpr ErrorCode kObjectMissing{"WB-4001", "object-missing", ErrorKind::kTransient,
                                           "The agent sends the file again.", "Nothing."};
@@ -270,6 +341,14 @@ inline constexpr ErrorCode kCentralConfigInvalid{
 inline constexpr ErrorCode kListenFailed{"WB-5007", "listen-failed", ErrorKind::kPermanent,
                                          "Stops at start.",
                                          "Choose a free port; another program listens there."};
+inline constexpr ErrorCode kAlertNotSent{
+    "WB-5008", "alert-not-sent", ErrorKind::kTransient,
+    "Keeps the alert and tries again with growing pauses.",
+    "Check the webhook's address or the alert command; `waybill-central alerts` lists what waits."};
+inline constexpr ErrorCode kTenantHalted{
+    "WB-5009", "tenant-halted", ErrorKind::kPermanent,
+    "Ingests nothing else of this agency; others go on.",
+    "Read the reason, then use resume, retry, skip or retire."};
 
 // 90xx: defects
 inline constexpr ErrorCode kInternal{"WB-9001", "internal", ErrorKind::kCorrupt, "Stops the step.",
@@ -309,6 +388,10 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kFileAmbiguous,
     &error_code::kFileNameNotText,
     &error_code::kFileSystemFailed,
+    &error_code::kLocalFileNotMoved,
+    &error_code::kFetchFailed,
+    &error_code::kFetchRefused,
+    &error_code::kFetchAnswerInvalid,
     &error_code::kAgentUnknown,
     &error_code::kAgentRevoked,
     &error_code::kEnrolmentRefused,
@@ -325,6 +408,10 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kFileTagUnknown,
     &error_code::kFileTooLarge,
     &error_code::kRecordProtected,
+    &error_code::kSetIncomplete,
+    &error_code::kSetTotalChanged,
+    &error_code::kFileOutOfOrder,
+    &error_code::kPartOfSetRefused,
     &error_code::kFileEmpty,
     &error_code::kQuoteUnbalanced,
     &error_code::kColumnMissing,
@@ -339,6 +426,16 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kValueInvalid,
     &error_code::kQuoteMisplaced,
     &error_code::kSpecInvalid,
+    &error_code::kContainerDamaged,
+    &error_code::kContainerUnsafe,
+    &error_code::kContainerTooLarge,
+    &error_code::kContainerEntryUnclear,
+    &error_code::kLineNotAnObject,
+    &error_code::kRecordWidthWrong,
+    &error_code::kDumpIncomplete,
+    &error_code::kDumpTableMissing,
+    &error_code::kDumpDamaged,
+    &error_code::kQuirkUnknown,
     &error_code::kObjectMissing,
     &error_code::kSizeMismatch,
     &error_code::kContentMismatch,
@@ -351,6 +448,8 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kDatabaseRefused,
     &error_code::kCentralConfigInvalid,
     &error_code::kListenFailed,
+    &error_code::kAlertNotSent,
+    &error_code::kTenantHalted,
     &error_code::kInternal,
 };
 

@@ -4,12 +4,13 @@
 #include <array>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <span>
 
 #include "core/ascii.h"
+#include "core/config_object.h"
 #include "core/error.h"
 #include "core/file_name.h"
 #include "core/glob.h"
+#include "core/name_fields.h"
 #include "core/suggest.h"
 
 namespace waybill {
@@ -17,24 +18,31 @@ namespace waybill {
 namespace {
 
 using nlohmann::json;
-using Words = std::span<const std::string_view>;
 
 constexpr std::size_t kColumnsMax = 1600;  // what a PostgreSQL table can have
-constexpr std::size_t kTextCharactersMax = 255;
+constexpr std::int64_t kSplitBytesMin = 4096;
+constexpr std::int64_t kSplitBytesMax = std::int64_t{5'000'000'000};
+constexpr std::int64_t kSplitRowsMax = std::int64_t{1'000'000'000};
+constexpr std::int64_t kRecordWidthMax = std::int64_t{1} << 20;
 
-constexpr std::array<std::string_view, 13> kSpecKeys = {
-    "file_tag", "entity", "description", "file_name", "format",        "encoding",    "delimiter",
-    "quote",    "quotes", "header",      "columns",   "other_columns", "natural_key",
+constexpr std::array<std::string_view, 21> kSpecKeys = {
+    "file_tag",    "entity",          "description", "file_name",     "name_fields", "format",
+    "container",   "container_entry", "table",       "encoding",      "delimiter",   "quote",
+    "quotes",      "header",          "columns",     "other_columns", "natural_key", "split_rows",
+    "split_bytes", "on_refusal",      "quirk",
 };
-constexpr std::array<std::string_view, 9> kColumnKeys = {
-    "name", "to",          "type",        "date_format",  "required",
-    "trim", "null_values", "true_values", "false_values",
+constexpr std::array<std::string_view, 11> kColumnKeys = {
+    "name", "to",          "type",        "date_format",  "required", "start",
+    "trim", "null_values", "true_values", "false_values", "width",
 };
 constexpr std::array<std::string_view, 6> kEntities = {
     "component", "variant", "recipe", "recipe_line", "party", "uom_conversion",
 };
-constexpr std::array<std::string_view, 1> kFormats = {"csv"};
 // Each list in the order of its enum.
+constexpr std::array<std::string_view, 5> kFormats = {"csv", "jsonl", "fixed_width", "sqlite",
+                                                      "sql_dump"};
+constexpr std::array<std::string_view, 3> kContainers = {"none", "gzip", "zip"};
+constexpr std::array<std::string_view, 2> kOnRefusal = {"halt", "quarantine"};
 constexpr std::array<std::string_view, 2> kEncodings = {"utf-8", "windows-1252"};
 constexpr std::array<std::string_view, 2> kQuoteRules = {"strict", "lenient"};
 constexpr std::array<std::string_view, 5> kTypes = {"text", "integer", "decimal", "boolean",
@@ -42,89 +50,14 @@ constexpr std::array<std::string_view, 5> kTypes = {"text", "integer", "decimal"
 constexpr std::array<std::string_view, 3> kOtherColumns = {"refuse", "ignore", "keep"};
 constexpr std::string_view kDateDirectives = "YmdHMS%";
 
-[[noreturn]] void refuse(std::string_view place, const std::string& cause) {
-  throw Error(error_code::kSpecInvalid, "read file spec at", place, cause);
-}
+constexpr std::string_view kWhat = "file spec";
 
 void require(bool is_good, std::string_view place, const std::string& cause) {
-  if (!is_good) refuse(place, cause);
+  if (!is_good) refuse_config(kWhat, place, cause);
 }
 
-/// One JSON object of the spec: hands out its keys with a type check, knows its place.
-class SpecObject {
- public:
-  SpecObject(const json& object, std::string place, Words keys)
-      : object_(object), place_(std::move(place)) {
-    require(object.is_object(), place_.empty() ? "the top" : place_, "must be an object");
-    for (const auto& [key, value] : object.items()) {
-      if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-      const std::string_view nearest = nearest_word(key, keys);
-      std::string cause = "unknown key; ";
-      if (!nearest.empty()) cause += "did you mean \"" + std::string(nearest) + "\"? ";
-      refuse(at(key), cause + "allowed are: " + list_words(keys));
-    }
-  }
-
-  [[nodiscard]] std::string at(std::string_view key) const {
-    return place_.empty() ? std::string(key) : place_ + "." + std::string(key);
-  }
-  [[nodiscard]] bool has(const char* key) const { return object_.contains(key); }
-
-  [[nodiscard]] const json& need(const char* key) const {
-    require(has(key), at(key), "is missing");
-    return object_.at(key);
-  }
-
-  [[nodiscard]] std::string text(const char* key) const {
-    const json& value = need(key);
-    require(value.is_string(), at(key), "must be text");
-    return value.get<std::string>();
-  }
-  /// Text that names something: not empty, not endless.
-  [[nodiscard]] std::string name(const char* key) const {
-    std::string value = text(key);
-    require(!trim_ascii_blanks(value).empty() && value.size() <= kTextCharactersMax, at(key),
-            "must be 1 to " + std::to_string(kTextCharactersMax) + " characters, not all blank");
-    return value;
-  }
-  [[nodiscard]] bool flag(const char* key, bool otherwise) const {
-    if (!has(key)) return otherwise;
-    require(object_.at(key).is_boolean(), at(key), "must be true or false");
-    return object_.at(key).get<bool>();
-  }
-
-  /// The place of the key's word in `words`; 0 when the key is absent.
-  [[nodiscard]] std::size_t choice(const char* key, Words words) const {
-    if (!has(key)) return 0;
-    const std::string value = text(key);
-    const auto found = std::find(words.begin(), words.end(), value);
-    if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
-    const std::string_view nearest = nearest_word(value, words);
-    refuse(at(key), (nearest.empty() ? "" : "did you mean \"" + std::string(nearest) + "\"? ") +
-                        "allowed are: " + list_words(words));
-  }
-
-  [[nodiscard]] std::vector<std::string> texts(const char* key) const {
-    std::vector<std::string> values;
-    if (!has(key)) return values;
-    require(object_.at(key).is_array(), at(key), "must be a list of text");
-    for (const json& value : object_.at(key)) {
-      const std::string place = at(key) + "[" + std::to_string(values.size()) + "]";
-      require(value.is_string(), place, "must be text");
-      values.push_back(value.get<std::string>());
-      require(std::count(values.begin(), values.end(), values.back()) == 1, place,
-              "is in the list twice");
-    }
-    return values;
-  }
-
- private:
-  const json& object_;
-  std::string place_;
-};
-
 /// A delimiter or quote: one ASCII character that cannot be taken for content or a line end.
-char parse_separator(const SpecObject& spec, const char* key) {
+char parse_separator(const ConfigObject& spec, const char* key) {
   const std::string value = spec.text(key);
   const auto is_separator = [](char c) {
     const bool is_letter = is_ascii_lower(to_ascii_lower(c));
@@ -136,7 +69,7 @@ char parse_separator(const SpecObject& spec, const char* key) {
   return value.front();
 }
 
-CsvDialect parse_dialect(const SpecObject& spec) {
+CsvDialect parse_dialect(const ConfigObject& spec) {
   CsvDialect dialect;
   if (spec.has("delimiter")) dialect.delimiter = parse_separator(spec, "delimiter");
   if (spec.has("quote")) {
@@ -166,7 +99,7 @@ void check_date_format(const std::string& format, const std::string& place) {
   }
 }
 
-void parse_boolean_words(const SpecObject& object, ColumnSpec& column) {
+void parse_boolean_words(const ConfigObject& object, ColumnSpec& column) {
   for (const char* key : {"true_values", "false_values"}) {
     require(column.type == ColumnType::kBoolean || !object.has(key), object.at(key),
             "goes with type boolean only");
@@ -187,7 +120,7 @@ void parse_boolean_words(const SpecObject& object, ColumnSpec& column) {
 }
 
 ColumnSpec parse_column(const json& value, const std::string& place) {
-  const SpecObject object(value, place, kColumnKeys);
+  const ConfigObject object(kWhat, value, place, kColumnKeys);
   ColumnSpec column;
   column.name = object.name("name");
   column.to = object.text("to");
@@ -209,10 +142,12 @@ ColumnSpec parse_column(const json& value, const std::string& place) {
             "has a word with blanks at its ends, which trim removes before comparing");
   }
   parse_boolean_words(object, column);
+  column.start = static_cast<std::int32_t>(object.number("start", 0, 1, kRecordWidthMax));
+  column.width = static_cast<std::int32_t>(object.number("width", 0, 1, kRecordWidthMax));
   return column;
 }
 
-std::vector<ColumnSpec> parse_columns(const SpecObject& spec) {
+std::vector<ColumnSpec> parse_columns(const ConfigObject& spec) {
   const json& list = spec.need("columns");
   require(list.is_array() && !list.empty() && list.size() <= kColumnsMax, "columns",
           "must be a list of 1 to " + std::to_string(kColumnsMax) + " columns");
@@ -247,7 +182,62 @@ void check_file_name(const std::string& pattern) {
           "has a set [...] that is empty, not closed, or with a range the wrong way round");
 }
 
+/// Keys that mean something for some formats only.
+void parse_format(const ConfigObject& object, FileSpec& spec) {
+  spec.format = static_cast<FileFormat>(object.choice("format", kFormats));
+  const bool is_csv = spec.format == FileFormat::kCsv;
+  const bool is_fixed = spec.format == FileFormat::kFixedWidth;
+  for (const char* key : {"delimiter", "quote", "quotes"}) {
+    require(is_csv || !object.has(key), key, "goes with format csv only");
+  }
+  require(is_csv || is_fixed || !object.has("header"), "header",
+          "goes with formats csv and fixed_width only");
+  spec.header = object.flag("header", is_csv);
+  const bool has_table = spec.format == FileFormat::kSqlite || spec.format == FileFormat::kSqlDump;
+  require(has_table == object.has("table"), "table",
+          has_table ? "is missing: which table of the dump holds the rows"
+                    : "goes with formats sqlite and sql_dump only");
+  if (has_table) spec.table = object.name("table");
+  require(spec.encoding == Encoding::kUtf8 || is_csv || is_fixed, "encoding",
+          "must be utf-8 with this format");
+}
+
+void parse_container(const ConfigObject& object, FileSpec& spec) {
+  spec.container = static_cast<Container>(object.choice("container", kContainers));
+  require(spec.container == Container::kZip || !object.has("container_entry"), "container_entry",
+          "goes with container zip only");
+  if (object.has("container_entry")) spec.container_entry = object.name("container_entry");
+  require(is_valid_glob(spec.container_entry), "container_entry",
+          "has a set [...] that is empty, not closed, or with a range the wrong way round");
+}
+
+void parse_split(const ConfigObject& object, FileSpec& spec) {
+  spec.split_rows = object.number("split_rows", 0, 1, kSplitRowsMax);
+  spec.split_bytes = object.number("split_bytes", 0, kSplitBytesMin, kSplitBytesMax);
+  for (const char* key : {"split_rows", "split_bytes"}) {
+    require(is_splittable(spec) || !object.has(key), key,
+            "goes with formats csv, jsonl and fixed_width outside a container only");
+  }
+}
+
+void check_places(const FileSpec& spec) {
+  const bool is_fixed = spec.format == FileFormat::kFixedWidth;
+  for (std::size_t i = 0; i < spec.columns.size(); ++i) {
+    const bool has_place = spec.columns[i].start > 0 && spec.columns[i].width > 0;
+    const bool has_none = spec.columns[i].start == 0 && spec.columns[i].width == 0;
+    require(is_fixed ? has_place : has_none, "columns[" + std::to_string(i) + "]",
+            is_fixed ? "needs start and width with format fixed_width"
+                     : "has start or width, which go with format fixed_width only");
+  }
+}
+
 }  // namespace
+
+bool is_splittable(const FileSpec& spec) {
+  return spec.container == Container::kNone && spec.quirk.empty() &&
+         (spec.format == FileFormat::kCsv || spec.format == FileFormat::kJsonLines ||
+          spec.format == FileFormat::kFixedWidth);
+}
 
 std::string_view to_string(ColumnType type) { return kTypes[static_cast<std::size_t>(type)]; }
 
@@ -257,7 +247,7 @@ const std::vector<std::string>& entity_names() {
 }
 
 FileSpec parse_file_spec(const json& value) {
-  const SpecObject object(value, "", kSpecKeys);
+  const ConfigObject object(kWhat, value, "", kSpecKeys);
   FileSpec spec;
   spec.file_tag = FileTag(object.text("file_tag"));
   require(is_file_tag(spec.file_tag.value), "file_tag",
@@ -267,16 +257,28 @@ FileSpec parse_file_spec(const json& value) {
   if (object.has("description")) spec.description = object.text("description");
   spec.file_name = object.name("file_name");
   check_file_name(spec.file_name);
-  static_cast<void>(object.choice("format", kFormats));
+  if (object.has("name_fields")) {
+    spec.name_fields = object.name("name_fields");
+    const std::string problem = name_fields_problem(spec.name_fields);
+    require(problem.empty(), "name_fields", problem);
+  }
   spec.encoding = static_cast<Encoding>(object.choice("encoding", kEncodings));
+  parse_format(object, spec);
+  parse_container(object, spec);
   spec.dialect = parse_dialect(object);
-  spec.header = object.flag("header", true);
   spec.columns = parse_columns(object);
+  check_places(spec);
   spec.other_columns = static_cast<OtherColumns>(object.choice("other_columns", kOtherColumns));
-  require(spec.header || spec.other_columns != OtherColumns::kKeep, "other_columns",
-          "cannot be keep without a header: the columns would have no names");
+  const bool has_names =
+      spec.header || spec.format == FileFormat::kJsonLines || !spec.table.empty();
+  require((has_names && spec.format != FileFormat::kFixedWidth) ||
+              spec.other_columns != OtherColumns::kKeep,
+          "other_columns", "cannot be keep without a header: the columns would have no names");
   spec.natural_key = object.texts("natural_key");
   check_natural_key(spec);
+  if (object.has("quirk")) spec.quirk = object.name("quirk");
+  parse_split(object, spec);
+  spec.on_refusal = static_cast<OnRefusal>(object.choice("on_refusal", kOnRefusal));
   return spec;
 }
 
@@ -295,12 +297,28 @@ FileSpec parse_file_spec_text(std::string_view text) {
   try {
     value = json::parse(text, watch);
   } catch (const json::parse_error& error) {
-    refuse("byte " + std::to_string(error.byte), "the text is not JSON");
+    refuse_config(kWhat, "byte " + std::to_string(error.byte), "the text is not JSON");
   } catch (const json::exception&) {
-    refuse("the top", "holds a number outside every range");
+    refuse_config(kWhat, "the top", "holds a number outside every range");
   }
   return parse_file_spec(value);
 }
+
+namespace {
+
+void write_format(const FileSpec& spec, json& value) {
+  const bool is_csv = spec.format == FileFormat::kCsv;
+  if (is_csv || spec.format == FileFormat::kFixedWidth) value["header"] = spec.header;
+  if (!spec.table.empty()) value["table"] = spec.table;
+  if (!is_csv) return;
+  value["delimiter"] = std::string(1, spec.dialect.delimiter);
+  value["quote"] = nullptr;
+  if (!spec.dialect.quote) return;
+  value["quote"] = std::string(1, *spec.dialect.quote);
+  value["quotes"] = kQuoteRules[static_cast<std::size_t>(spec.dialect.quote_rule)];
+}
+
+}  // namespace
 
 json to_json(const FileSpec& spec) {
   json columns = json::array();
@@ -311,6 +329,8 @@ json to_json(const FileSpec& spec) {
                   {"required", column.required},
                   {"trim", column.trim},
                   {"null_values", column.null_values}};
+    if (column.start > 0) entry["start"] = column.start;
+    if (column.width > 0) entry["width"] = column.width;
     if (column.type == ColumnType::kDate) entry["date_format"] = column.date_format;
     if (column.type == ColumnType::kBoolean) {
       entry["true_values"] = column.true_values;
@@ -322,18 +342,19 @@ json to_json(const FileSpec& spec) {
                 {"entity", spec.entity},
                 {"description", spec.description},
                 {"file_name", spec.file_name},
-                {"format", kFormats[0]},
+                {"format", kFormats[static_cast<std::size_t>(spec.format)]},
+                {"container", kContainers[static_cast<std::size_t>(spec.container)]},
                 {"encoding", kEncodings[static_cast<std::size_t>(spec.encoding)]},
-                {"delimiter", std::string(1, spec.dialect.delimiter)},
-                {"quote", nullptr},
-                {"header", spec.header},
                 {"columns", std::move(columns)},
                 {"other_columns", kOtherColumns[static_cast<std::size_t>(spec.other_columns)]},
-                {"natural_key", spec.natural_key}};
-  if (spec.dialect.quote) {
-    value["quote"] = std::string(1, *spec.dialect.quote);
-    value["quotes"] = kQuoteRules[static_cast<std::size_t>(spec.dialect.quote_rule)];
-  }
+                {"natural_key", spec.natural_key},
+                {"on_refusal", kOnRefusal[static_cast<std::size_t>(spec.on_refusal)]}};
+  write_format(spec, value);
+  if (!spec.name_fields.empty()) value["name_fields"] = spec.name_fields;
+  if (spec.container == Container::kZip) value["container_entry"] = spec.container_entry;
+  if (spec.split_rows > 0) value["split_rows"] = spec.split_rows;
+  if (spec.split_bytes > 0) value["split_bytes"] = spec.split_bytes;
+  if (!spec.quirk.empty()) value["quirk"] = spec.quirk;
   return value;
 }
 

@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-#include "core/csv_reader.h"
-#include "core/encoding.h"
 #include "core/ids.h"
+#include "core/read/csv_reader.h"
+#include "core/read/encoding.h"
 
 namespace waybill {
 
@@ -29,6 +29,24 @@ enum class OtherColumns : std::uint8_t {
   kKeep,    ///< goes into the payload as text under its own header name
 };
 
+/// How rows stand in the file.
+enum class FileFormat : std::uint8_t {
+  kCsv,         ///< records of delimited fields
+  kJsonLines,   ///< one JSON object a line; columns are its keys
+  kFixedWidth,  ///< one record a line; columns are byte ranges of it
+  kSqlite,      ///< an SQLite database; the rows of one table, in the order of their rowid
+  kSqlDump,     ///< SQL text with COPY or INSERT; the rows of one table, in order
+};
+
+/// What the file is wrapped in.
+enum class Container : std::uint8_t { kNone, kGzip, kZip };
+
+/// What a refused file means for the tenant.
+enum class OnRefusal : std::uint8_t {
+  kHalt,        ///< nothing else of the tenant is ingested until an operator has decided
+  kQuarantine,  ///< the file is refused and shown; others go on
+};
+
 /// One column of the file and the payload key it fills. Every listed column must be there.
 struct ColumnSpec {
   std::string name;  ///< header name; without a header a label, and the column's place counts
@@ -40,6 +58,8 @@ struct ColumnSpec {
   std::vector<std::string> null_values;   ///< besides the empty field, exact
   std::vector<std::string> true_values;   ///< kBoolean; ASCII case is ignored
   std::vector<std::string> false_values;  ///< kBoolean
+  std::int32_t start = 0;                 ///< kFixedWidth: first byte of the record, from 1
+  std::int32_t width = 0;                 ///< kFixedWidth: bytes
 };
 
 struct FileSpec {
@@ -47,13 +67,26 @@ struct FileSpec {
   std::string entity;       ///< one of entity_names()
   std::string description;  ///< for people; may be empty
   std::string file_name;    ///< pattern on the base name: * ? [abc] [a-z] [!abc]
+  std::string name_fields;  ///< date and chunk in the base name (core/name_fields.h); "" = none
+  FileFormat format = FileFormat::kCsv;
+  Container container = Container::kNone;
+  std::string container_entry = "*";  ///< kZip: pattern that exactly one entry's name matches
+  std::string table;                  ///< kSqlite, kSqlDump
   Encoding encoding = Encoding::kUtf8;
   CsvDialect dialect;
   bool header = true;  ///< the first record holds the columns' names
   std::vector<ColumnSpec> columns;
   OtherColumns other_columns = OtherColumns::kRefuse;
   std::vector<std::string> natural_key;  ///< payload keys whose values name the row; may be empty
+  std::int64_t split_rows = 0;   ///< a larger file travels in parts of so many rows; 0: no limit
+  std::int64_t split_bytes = 0;  ///< ... of at most so many bytes (a longer row alone is a part)
+  OnRefusal on_refusal = OnRefusal::kHalt;
+  std::string
+      quirk;  ///< name of a hook (central/channels/quirks) for what no key can say; "" = none
 };
+
+/// May files of the spec be cut into parts at row boundaries?
+[[nodiscard]] bool is_splittable(const FileSpec& spec);
 
 /// The staging tables: component, variant, recipe, recipe_line, party, uom_conversion.
 [[nodiscard]] const std::vector<std::string>& entity_names();

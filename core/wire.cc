@@ -112,6 +112,7 @@ Specs read_specs(const Reader& in) {
     entry.spec = from.inner("spec").raw();
     out.specs.push_back(std::move(entry));
   }
+  if (!in.is_absent("delivery_plan")) out.delivery_plan = in.inner("delivery_plan").raw();
   return out;
 }
 
@@ -132,6 +133,7 @@ Change read_change(const Reader& in) {
   out.job_key = JobKey(in.text("job_key"));
   out.relative_path = in.text("relative_path");
   out.content_sha256 = in.text("content_sha256");
+  out.part_number = static_cast<std::int32_t>(in.integer_or("part_number", 1));
   out.state = in.text("state");
   out.entity = in.text_or("entity", "");
   out.rows_staged = in.integer_or("rows_staged", -1);
@@ -148,17 +150,55 @@ Json to_json(const EnrollRequest& request) {
           {"machine", request.machine}};
 }
 
+namespace {
+
+Json to_json(const OfferedFile& file) {
+  Json entry = {{"relative_path", file.relative_path},
+                {"file_tag", file.file_tag.value},
+                {"content_sha256", file.content_sha256},
+                {"size_bytes", file.size_bytes},
+                {"modified_at", format_utc(file.modified_at_ms)}};
+  if (!file.original_sha256.empty()) {
+    entry["original_sha256"] = file.original_sha256;
+    entry["part_number"] = file.part_number;
+    entry["part_count"] = file.part_count;
+    entry["first_source_row"] = file.first_source_row;
+  }
+  if (file.chunk_count > 1) {
+    entry["chunk_number"] = file.chunk_number;
+    entry["chunk_count"] = file.chunk_count;
+  }
+  return entry;
+}
+
+DeliveryStatus read_delivery(const Reader& in) {
+  DeliveryStatus out;
+  out.date = in.text("date");
+  out.name = in.text("name");
+  out.state = in.text("state");
+  if (!in.is_absent("missing")) {
+    for (const Json& tag : in.array("missing")) {
+      if (!tag.is_string()) malformed(in.rpc(), "a missing tag is not text");
+      out.missing.push_back(tag.get<std::string>());
+    }
+  }
+  if (!in.is_absent("deadline_at")) out.deadline_at_ms = in.time_ms("deadline_at");
+  return out;
+}
+
+}  // namespace
+
 Json to_json(const OpenJobRequest& request) {
   Json files = Json::array();
-  for (const OfferedFile& file : request.files) {
-    files.push_back({{"relative_path", file.relative_path},
-                     {"file_tag", file.file_tag.value},
-                     {"content_sha256", file.content_sha256},
-                     {"size_bytes", file.size_bytes},
-                     {"modified_at", format_utc(file.modified_at_ms)}});
+  for (const OfferedFile& file : request.files) files.push_back(to_json(file));
+  Json delivery = {{"date", request.delivery_date}, {"name", request.delivery_name}};
+  if (request.kind != DeliveryKind::kNightly) {
+    delivery["kind"] = "history";
+    delivery["precedence"] = request.kind == DeliveryKind::kHistoryAhead ? "ahead" : "behind";
   }
+  if (request.allow_older) delivery["allow_older"] = true;
   return {{"job_key", request.job_key.value},
-          {"delivery", {{"date", request.delivery_date}, {"name", request.delivery_name}}},
+          {"delivery", std::move(delivery)},
           {"files", std::move(files)}};
 }
 
@@ -255,6 +295,16 @@ SyncAnswer parse_sync_answer(const Json& body) {
   }
   if (!in.is_absent("file_specs")) out.file_specs = read_specs(in.inner("file_specs"));
   out.settings = in.object_or_empty("settings");
+  if (!in.is_absent("deliveries")) {
+    for (const Json& item : in.array("deliveries")) {
+      out.deliveries.push_back(read_delivery(Reader(in.rpc(), item)));
+    }
+  }
+  if (!in.is_absent("tenant")) {
+    const Reader tenant = in.inner("tenant");
+    out.tenant_state = tenant.text("state");
+    out.tenant_state_reason = tenant.text_or("reason", "");
+  }
   return out;
 }
 

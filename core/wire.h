@@ -44,6 +44,7 @@ struct Specs {
     Json spec;
   };
   std::vector<Entry> specs;
+  Json delivery_plan;  ///< as core/delivery_plan.h reads it; null when the agency has none
 };
 
 // ingest_enroll
@@ -75,11 +76,25 @@ struct OfferedFile {
   Sha256Hex content_sha256;
   std::int64_t size_bytes = 0;
   std::int64_t modified_at_ms = 0;
+  Sha256Hex original_sha256;     ///< of the partner's whole file; "" when this is the whole file
+  std::int32_t part_number = 1;  ///< of the parts that we cut the file into
+  std::int32_t part_count = 1;
+  std::int64_t first_source_row = 1;  ///< number in the whole file of this part's first row
+  std::int32_t chunk_number = 1;      ///< of the files that the partner delivers as one set
+  std::int32_t chunk_count = 1;
+};
+/// What a delivery is: tonight's, or a piece of history that is loaded beside it.
+enum class DeliveryKind : std::uint8_t {
+  kNightly,
+  kHistoryAhead,   ///< nightly files wait until it is done
+  kHistoryBehind,  ///< it is staged only while no nightly file is due
 };
 struct OpenJobRequest {
   JobKey job_key;
   std::string delivery_date;  ///< "YYYY-MM-DD" in the agency's time zone
   std::string delivery_name;
+  DeliveryKind kind = DeliveryKind::kNightly;
+  bool allow_older = false;  ///< stage also what is older than the newest processed of its tag
   std::vector<OfferedFile> files;
 };
 enum class OpenOutcome : std::uint8_t { kUpload, kDuplicate, kKnown, kRefused };
@@ -135,10 +150,19 @@ struct Change {
   JobKey job_key;
   std::string relative_path;
   Sha256Hex content_sha256;
+  std::int32_t part_number = 1;
   std::string state;
   std::string entity;
   std::int64_t rows_staged = -1;  ///< -1: not known (yet)
   std::optional<FileProblem> error;
+};
+/// A delivery as central sees it.
+struct DeliveryStatus {
+  std::string date;
+  std::string name;
+  std::string state;                 ///< open, complete, late, partial or closed
+  std::vector<std::string> missing;  ///< tags of required files that have not come
+  std::int64_t deadline_at_ms = 0;   ///< 0: none
 };
 struct SyncAnswer {
   std::int64_t server_time_ms = 0;
@@ -147,6 +171,9 @@ struct SyncAnswer {
   std::vector<Change> changes;
   std::optional<Specs> file_specs;  ///< nothing when the digest we sent is current
   Json settings = Json::object();
+  std::vector<DeliveryStatus> deliveries;  ///< of the last days, newest first
+  std::string tenant_state = "active";     ///< active, halted or closed
+  std::string tenant_state_reason;
 };
 struct InventoryAnswer {
   std::vector<Change> files;

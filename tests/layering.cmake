@@ -17,7 +17,9 @@ set(ARROWS
 set(HOMES
   "^openssl/ : ^core/crypto\\.cc$"
   "^curl/ : ^sync/http/"
-  "^(sqlite3\\.h|SQLiteCpp/) : ^agent/ledger/"
+  # Two things are SQLite: the agent's ledger, and a dump that a partner delivers as a database.
+  "^(sqlite3\\.h|SQLiteCpp/) : ^(agent/ledger|central/channels)/"
+  "^archive(_entry)?\\.h : ^central/channels/"
   "^libpq-fe\\.h : ^central/pg/"
   "^Poco/ : ^central/standin/"
   # Two programs, one command line each.

@@ -10,7 +10,7 @@
 
 #include "central/pg/copy_in.h"
 #include "central/worker/registry.h"
-#include "core/row_reader.h"
+#include "core/read/row_reader.h"
 
 namespace waybill {
 

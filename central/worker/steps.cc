@@ -10,7 +10,7 @@
 #include "core/crypto.h"
 #include "core/error.h"
 #include "core/log.h"
-#include "core/row_reader.h"
+#include "core/read/row_reader.h"
 
 namespace waybill {
 

@@ -11,9 +11,9 @@
 #include <string>
 #include <string_view>
 
-#include "core/csv_reader.h"
 #include "core/file_spec.h"
-#include "core/row_reader.h"
+#include "core/read/csv_reader.h"
+#include "core/read/row_reader.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "core/csv_reader.h"
+#include "core/read/csv_reader.h"
 
 namespace {
 

@@ -41,7 +41,9 @@ json full_spec() {
       {"name": "From", "to": "valid_from", "type": "date", "date_format": "%d.%m.%Y"},
       {"name": "Qty", "to": "quantity", "type": "decimal"},
       {"name": "Line", "to": "line_no", "type": "integer"}],
-    "other_columns": "keep", "natural_key": ["recipe_code", "line_no"]
+    "other_columns": "keep", "natural_key": ["recipe_code", "line_no"],
+    "name_fields": "recipe_lines_%Y%m%d.csv", "split_rows": 50000, "split_bytes": 8000000,
+    "on_refusal": "quarantine", "container": "none"
 })json");
 }
 

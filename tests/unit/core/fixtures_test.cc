@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "core/row_reader.h"
+#include "core/read/row_reader.h"
 
 using namespace waybill;
 using nlohmann::json;

@@ -1,4 +1,4 @@
-#include "core/column_map.h"
+#include "core/read/column_map.h"
 
 #include <algorithm>
 #include <cstring>

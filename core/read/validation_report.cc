@@ -1,6 +1,6 @@
 #include <nlohmann/json.hpp>
 
-#include "core/row_reader.h"
+#include "core/read/row_reader.h"
 
 namespace waybill {
 

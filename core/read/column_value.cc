@@ -1,4 +1,4 @@
-#include "core/column_value.h"
+#include "core/read/column_value.h"
 
 #include <algorithm>
 #include <chrono>

@@ -1,4 +1,4 @@
-#include "core/row_reader.h"
+#include "core/read/row_reader.h"
 
 #include <fmt/format.h>
 
@@ -6,10 +6,10 @@
 #include <memory>
 #include <utility>
 
-#include "core/column_map.h"
-#include "core/csv_reader.h"
-#include "core/encoding.h"
-#include "core/json_text.h"
+#include "core/read/column_map.h"
+#include "core/read/csv_reader.h"
+#include "core/read/encoding.h"
+#include "core/read/json_text.h"
 
 namespace waybill {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/column_value.h"
 #include "core/file_spec.h"
+#include "core/read/column_value.h"
 
 namespace waybill {
 

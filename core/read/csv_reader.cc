@@ -1,4 +1,4 @@
-#include "core/csv_reader.h"
+#include "core/read/csv_reader.h"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "core/csv_scan.h"
+#include "core/read/csv_scan.h"
 
 namespace waybill {
 

@@ -1,4 +1,4 @@
-#include "core/csv_reader.h"
+#include "core/read/csv_reader.h"
 
 #include <catch2/catch.hpp>
 #include <string>

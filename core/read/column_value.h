@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/file_spec.h"
-#include "core/json_text.h"
+#include "core/read/json_text.h"
 
 namespace waybill {
 

@@ -1,4 +1,4 @@
-#include "core/row_reader.h"
+#include "core/read/row_reader.h"
 
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/error_code.h"
-#include "core/json_text.h"
+#include "core/read/json_text.h"
 
 using namespace waybill;
 using nlohmann::json;

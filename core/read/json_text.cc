@@ -1,4 +1,4 @@
-#include "core/json_text.h"
+#include "core/read/json_text.h"
 
 #include <algorithm>
 #include <bit>

@@ -1,4 +1,4 @@
-#include "core/encoding.h"
+#include "core/read/encoding.h"
 
 #include <array>
 #include <cstring>

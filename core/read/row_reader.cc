@@ -51,10 +51,14 @@ std::string message_of(CsvProblemKind kind) {
 
 }  // namespace
 
+CsvDialect record_dialect(const FileSpec& spec) {
+  if (spec.format == FileFormat::kCsv) return spec.dialect;
+  return {'\0', std::nullopt, QuoteRule::kStrict};
+}
+
 class RowReader::Impl {
  public:
-  Impl(const FileSpec& spec, std::function<void(const StagingRow&)> sink,
-       std::int64_t first_source_row)
+  Impl(const FileSpec& spec, RowSink sink, std::int64_t first_source_row)
       : spec_(spec), sink_(std::move(sink)), first_source_row_(first_source_row) {
     if (!spec_.header) start_rows(ColumnMap::from_places(spec_));
   }
@@ -86,7 +90,7 @@ class RowReader::Impl {
   [[nodiscard]] std::int64_t row_of(std::int64_t record_number) const;
 
   FileSpec spec_;
-  std::function<void(const StagingRow&)> sink_;
+  RowSink sink_;
   std::int64_t first_source_row_;
 
   std::string head_;  ///< the first bytes, until a byte order mark can be told
@@ -377,8 +381,7 @@ ReadSummary RowReader::Impl::summary() const {
   return summary;
 }
 
-RowReader::RowReader(const FileSpec& spec, std::function<void(const StagingRow&)> sink,
-                     std::int64_t first_source_row)
+RowReader::RowReader(const FileSpec& spec, RowSink sink, std::int64_t first_source_row)
     : impl_(std::make_unique<Impl>(spec, std::move(sink), first_source_row)) {}
 RowReader::~RowReader() = default;
 

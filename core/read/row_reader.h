@@ -21,6 +21,7 @@
 
 #include "core/error_code.h"
 #include "core/file_spec.h"
+#include "core/read/csv_reader.h"
 
 namespace waybill {
 
@@ -69,6 +70,8 @@ struct ReadSummary {
   std::vector<ColumnSummary> columns;
 };
 
+using RowSink = std::function<void(const StagingRow&)>;
+
 /// Feed the file in any cut, then finish(); every cut gives the same rows and findings.
 ///
 /// After the first finding no row reaches the sink any more: such a file is refused as a whole, and
@@ -77,8 +80,7 @@ struct ReadSummary {
 class RowReader {
  public:
   /// `first_source_row`: number of the first record, above 1 for a later part of a split file.
-  RowReader(const FileSpec& spec, std::function<void(const StagingRow&)> sink,
-            std::int64_t first_source_row = 1);
+  RowReader(const FileSpec& spec, RowSink sink, std::int64_t first_source_row = 1);
   ~RowReader();
   RowReader(const RowReader&) = delete;
   RowReader& operator=(const RowReader&) = delete;
@@ -96,9 +98,17 @@ class RowReader {
   std::unique_ptr<Impl> impl_;
 };
 
+/// How the records of csv, jsonl and fixed_width are cut: a csv spec's own dialect; of the other
+/// two a record is a line that is not empty, one field unless NUL bytes stand in it. Whoever cuts a
+/// file by CsvReader with this dialect counts the same records as RowReader.
+[[nodiscard]] CsvDialect record_dialect(const FileSpec& spec);
+
 /// The validation report of a file, an artifact of its job: {file_tag, entity, outcome:
 /// "accepted"|"refused", rows, bytes, complete, findings_count, findings:[...], columns:[{name, to,
 /// column_number, filled, null}]}. Never a value of the file.
+[[nodiscard]] nlohmann::json validation_report(const FileSpec& spec,
+                                               const std::vector<Finding>& findings,
+                                               const ReadSummary& summary);
 [[nodiscard]] nlohmann::json validation_report(const FileSpec& spec, const RowReader& reader);
 
 }  // namespace waybill

@@ -17,10 +17,10 @@ json to_json(const Finding& finding) {
   return value;
 }
 
-json validation_report(const FileSpec& spec, const RowReader& reader) {
-  const ReadSummary summary = reader.summary();
+json validation_report(const FileSpec& spec, const std::vector<Finding>& kept,
+                       const ReadSummary& summary) {
   json findings = json::array();
-  for (const Finding& finding : reader.findings()) findings.push_back(to_json(finding));
+  for (const Finding& finding : kept) findings.push_back(to_json(finding));
   json columns = json::array();
   for (const ColumnSummary& column : summary.columns) {
     columns.push_back({{"name", column.name},
@@ -38,6 +38,10 @@ json validation_report(const FileSpec& spec, const RowReader& reader) {
           {"findings_count", summary.findings_count},
           {"findings", std::move(findings)},
           {"columns", std::move(columns)}};
+}
+
+json validation_report(const FileSpec& spec, const RowReader& reader) {
+  return validation_report(spec, reader.findings(), reader.summary());
 }
 
 }  // namespace waybill

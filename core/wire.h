@@ -44,7 +44,7 @@ struct Specs {
     Json spec;
   };
   std::vector<Entry> specs;
-  Json delivery_plan;  ///< as core/delivery_plan.h reads it; null when the agency has none
+  Json delivery_plan{};  ///< as core/delivery_plan.h reads it; null when the agency has none
 };
 
 // ingest_enroll
@@ -76,7 +76,7 @@ struct OfferedFile {
   Sha256Hex content_sha256;
   std::int64_t size_bytes = 0;
   std::int64_t modified_at_ms = 0;
-  Sha256Hex original_sha256;     ///< of the partner's whole file; "" when this is the whole file
+  Sha256Hex original_sha256{};   ///< of the partner's whole file; "" when this is the whole file
   std::int32_t part_number = 1;  ///< of the parts that we cut the file into
   std::int32_t part_count = 1;
   std::int64_t first_source_row = 1;  ///< number in the whole file of this part's first row

@@ -46,6 +46,9 @@ SyncOutcome Reconciler::sync(const nlohmann::json& health) {
   });
   result.cursor = answer.cursor;
   result.settings = answer.settings;
+  result.deliveries = answer.deliveries;
+  result.tenant_state = answer.tenant_state;
+  result.tenant_reason = answer.tenant_state_reason;
   if (answer.file_specs) result.specs = readable_specs(*answer.file_specs);
   ledger_.apply_sync(result);
   for (const auto& [file, move] : told) log_move(file, move);
@@ -102,8 +105,21 @@ wire::Specs Reconciler::readable_specs(const wire::Specs& incoming) {
       if (old != last_good.end()) out.specs.push_back(*old);
     }
   }
+  out.delivery_plan = readable_plan(incoming.delivery_plan);
   log_info("file specs received: " + std::to_string(out.specs.size()));
   return out;
+}
+
+/// A plan this program cannot read is replaced by the last good one, if any.
+wire::Json Reconciler::readable_plan(const wire::Json& incoming) {
+  if (!incoming.is_object()) return nullptr;
+  try {
+    return to_json(parse_delivery_plan(incoming));
+  } catch (const Error& error) {
+    log_error(error);
+    const std::optional<DeliveryPlan> last_good = ledger_.delivery_plan();
+    return last_good ? to_json(*last_good) : wire::Json(nullptr);
+  }
 }
 
 }  // namespace waybill

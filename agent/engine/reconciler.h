@@ -31,6 +31,7 @@ class Reconciler {
   JobFile* find(const wire::Change& change, WorkingCopies& files);
   [[nodiscard]] std::optional<Move> move_for(const JobFile& file, const wire::Change& change) const;
   [[nodiscard]] wire::Specs readable_specs(const wire::Specs& incoming);
+  [[nodiscard]] wire::Json readable_plan(const wire::Json& incoming);
 
   const Clock& clock_;
   CentralApi& central_;

@@ -43,6 +43,18 @@ std::unique_ptr<FileLock> take_lock(FileSystem& files, const std::filesystem::pa
               "another instance of Waybill is using it");
 }
 
+std::string to_text(const std::vector<wire::DeliveryStatus>& deliveries) {
+  nlohmann::json out = nlohmann::json::array();
+  for (const wire::DeliveryStatus& delivery : deliveries) {
+    out.push_back({{"date", delivery.date},
+                   {"name", delivery.name},
+                   {"state", delivery.state},
+                   {"missing", delivery.missing},
+                   {"deadline_at_ms", delivery.deadline_at_ms}});
+  }
+  return out.dump();
+}
+
 }  // namespace
 
 Ledger::Ledger(FileSystem& files, const Clock& clock, const std::filesystem::path& state_folder)
@@ -104,6 +116,12 @@ std::vector<wire::Specs::Entry> Ledger::specs() {
   });
 }
 
+std::optional<DeliveryPlan> Ledger::delivery_plan() {
+  const std::string text = meta(meta::kDeliveryPlan);
+  if (text.empty()) return std::nullopt;
+  return parse_delivery_plan(nlohmann::json::parse(text));
+}
+
 void Ledger::store_specs(const wire::Specs& specs) {
   database_->prepared(sql::kDropSpecs)->exec();
   for (const wire::Specs::Entry& entry : specs.specs) {
@@ -114,6 +132,7 @@ void Ledger::store_specs(const wire::Specs& specs) {
     add->exec();
   }
   put_meta(meta::kSpecsDigest, specs.digest);
+  put_meta(meta::kDeliveryPlan, specs.delivery_plan.is_object() ? specs.delivery_plan.dump() : "");
   append_event({.kind = "specs_received",
                 .detail = {{"digest", specs.digest}, {"count", specs.specs.size()}}});
 }
@@ -125,6 +144,9 @@ void Ledger::apply_sync(const SyncResult& result) {
     if (result.specs) store_specs(*result.specs);
     put_meta(meta::kSyncCursor, std::to_string(result.cursor));
     put_meta(meta::kSettings, result.settings.dump());
+    put_meta(meta::kCentralDeliveries, to_text(result.deliveries));
+    put_meta(meta::kTenantState, result.tenant_state);
+    put_meta(meta::kTenantReason, result.tenant_reason);
     put_meta(meta::kLastContactAtMs, std::to_string(clock_.now_ms()));
     put_meta(meta::kContactProblem, "");
   });

@@ -23,6 +23,7 @@
 #include "agent/ledger/job_file.h"
 #include "agent/ledger/path_record.h"
 #include "core/clock.h"
+#include "core/delivery_plan.h"
 #include "core/file_system.h"
 #include "core/wire.h"
 
@@ -41,7 +42,11 @@ inline constexpr const char* kAgentName = "agent_name";
 inline constexpr const char* kProjectUrl = "project_url";
 inline constexpr const char* kSyncCursor = "sync_cursor";
 inline constexpr const char* kSpecsDigest = "specs_digest";
-inline constexpr const char* kSettings = "settings";  ///< central's, JSON, last good
+inline constexpr const char* kSettings = "settings";           ///< central's, JSON, last good
+inline constexpr const char* kDeliveryPlan = "delivery_plan";  ///< JSON, last good; '' for none
+inline constexpr const char* kCentralDeliveries = "central_deliveries";  ///< JSON, as last told
+inline constexpr const char* kTenantState = "tenant_state";  ///< "active", "halted", "closed" or ''
+inline constexpr const char* kTenantReason = "tenant_reason";
 inline constexpr const char* kLastContactAtMs = "last_contact_at_ms";
 inline constexpr const char* kLastScanAtMs = "last_scan_at_ms";
 inline constexpr const char* kLastScanFiles = "last_scan_files";
@@ -64,6 +69,9 @@ struct SyncResult {
   std::int64_t cursor = 0;
   std::optional<wire::Specs> specs;
   nlohmann::json settings = nlohmann::json::object();
+  std::vector<wire::DeliveryStatus> deliveries{};  ///< as central sees them
+  std::string tenant_state{};
+  std::string tenant_reason{};
 };
 
 class Ledger {
@@ -81,6 +89,8 @@ class Ledger {
   /// Identity, specs and settings as enrolment gave them, in one.
   void enroll(const Identity& identity, const wire::Specs& specs, const nlohmann::json& settings);
   [[nodiscard]] std::vector<wire::Specs::Entry> specs();
+  /// Central's last good plan; nothing when the agency has none.
+  [[nodiscard]] std::optional<DeliveryPlan> delivery_plan();
 
   // ---- names in the export folder (ledger_paths.cc)
   [[nodiscard]] std::optional<PathRecord> find_path(const std::string& relative_path);

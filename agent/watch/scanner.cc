@@ -137,9 +137,9 @@ std::size_t Scanner::settle(const SpecBook& specs, std::size_t limit) {
 
 PathRecord Scanner::matched(PathRecord path, const SpecBook& specs) const {
   const auto match = specs.match(path.relative_path);
-  if (const auto* tag = std::get_if<FileTag>(&match)) {
+  if (const auto* found = std::get_if<SpecMatch>(&match)) {
     path.state = PathState::kDue;
-    path.file_tag = *tag;
+    path.file_tag = found->spec->file_tag;
     return path;
   }
   const bool is_unknown = std::get<NoMatch>(match) == NoMatch::kUnknown;

@@ -4,6 +4,20 @@
 
 namespace waybill {
 
+namespace {
+
+std::string base_name(const std::string& relative_path) {
+  const std::size_t slash = relative_path.rfind('/');
+  return slash == std::string::npos ? relative_path : relative_path.substr(slash + 1);
+}
+
+std::optional<NameFields> fields_of(const FileSpec& spec, const std::string& base) {
+  if (spec.name_fields.empty()) return NameFields{};
+  return read_name_fields(spec.name_fields, base);
+}
+
+}  // namespace
+
 std::vector<std::string> SpecBook::fill(const std::vector<wire::Specs::Entry>& specs) {
   std::vector<std::string> problems;
   specs_.clear();
@@ -17,10 +31,8 @@ std::vector<std::string> SpecBook::fill(const std::vector<wire::Specs::Entry>& s
   return problems;
 }
 
-std::variant<FileTag, NoMatch> SpecBook::match(const std::string& relative_path) const {
-  const std::size_t slash = relative_path.rfind('/');
-  const std::string base =
-      slash == std::string::npos ? relative_path : relative_path.substr(slash + 1);
+std::variant<SpecMatch, NoMatch> SpecBook::match(const std::string& relative_path) const {
+  const std::string base = base_name(relative_path);
   const FileSpec* found = nullptr;
   for (const FileSpec& spec : specs_) {
     if (!matches_file_name(spec, base)) continue;
@@ -28,7 +40,18 @@ std::variant<FileTag, NoMatch> SpecBook::match(const std::string& relative_path)
     found = &spec;
   }
   if (found == nullptr) return NoMatch::kUnknown;
-  return found->file_tag;
+  const std::optional<NameFields> fields = fields_of(*found, base);
+  if (!fields) return NoMatch::kUnknown;
+  return SpecMatch{found, *fields};
+}
+
+std::optional<SpecMatch> SpecBook::find(const FileTag& tag,
+                                        const std::string& relative_path) const {
+  for (const FileSpec& spec : specs_) {
+    if (spec.file_tag != tag) continue;
+    return SpecMatch{&spec, fields_of(spec, base_name(relative_path)).value_or(NameFields{})};
+  }
+  return std::nullopt;
 }
 
 }  // namespace waybill

@@ -25,6 +25,30 @@ class PosixLocalDay final : public LocalDay {
     }
     return text;
   }
+
+  [[nodiscard]] std::int64_t utc_ms_of(const std::string& date,
+                                       std::int32_t minutes) const override {
+    const std::int64_t as_if_utc_s = utc_midnight_ms(date) / 1000 + std::int64_t{minutes} * 60;
+    const std::int64_t offset_before_s = offset_s(as_if_utc_s - kDayS);
+    const std::int64_t offset_after_s = offset_s(as_if_utc_s + kDayS);
+    // Both offsets hold in autumn's doubled hour, neither in spring's skipped one.
+    const std::int64_t with_after_s = as_if_utc_s - offset_after_s;
+    if (offset_s(with_after_s) == offset_after_s) return with_after_s * 1000;
+    return (as_if_utc_s - offset_before_s) * 1000;
+  }
+
+ private:
+  static constexpr std::int64_t kDayS = 86'400;
+
+  /// How far local clocks are ahead of UTC at that moment.
+  static std::int64_t offset_s(std::int64_t utc_s) {
+    const std::time_t moment = static_cast<std::time_t>(utc_s);
+    std::tm local{};
+    if (::localtime_r(&moment, &local) == nullptr) {
+      throw Error(error_code::kInternal, "find local time", std::to_string(utc_s), "out of range");
+    }
+    return local.tm_gmtoff;
+  }
 };
 
 /// The C library takes an unknown zone silently for UTC, so we look for its file ourselves.

@@ -45,6 +45,9 @@ class FixedDay final : public LocalDay {
  public:
   std::string date = "2025-11-21";
   [[nodiscard]] std::string date_of(std::int64_t /*utc_ms*/) const override { return date; }
+  [[nodiscard]] std::int64_t utc_ms_of(const std::string& of, std::int32_t minutes) const override {
+    return utc_midnight_ms(of) + std::int64_t{minutes} * 60'000;
+  }
 };
 
 class SeededChance final : public Chance {

@@ -183,6 +183,16 @@ class Agent:
         return target
 
 
+    def write(self, name, content):
+        """Writes bytes into the export folder as a careful exporter does: aside, then renamed into place."""
+        target = self.export / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        aside = self.folder / f"{uuid.uuid4().hex}.tmp"
+        aside.write_bytes(content)
+        aside.rename(target)
+        return target
+
+
 class Loop:
     """Everything of one demo or test. Use as a context manager: leaving it ends all processes."""
 
@@ -309,3 +319,22 @@ class Loop:
                    f.rows_staged, f.content_sha256, f.job_file_id, f.object_path, j.job_key
               FROM ingest.job_file f JOIN ingest.job j USING (job_id) JOIN ingest.tenant t ON t.tenant_id = f.tenant_id
              """ + (f"WHERE t.slug = '{agency}' " if agency else "") + "ORDER BY f.relative_path")
+
+    def events(self, agency, *names):
+        """The agency's events in order, all or those of these names, each with its file."""
+        wanted = f"AND e.event IN ({', '.join(repr(name) for name in names)})" if names else ""
+        return self.database.rows(f"""
+            SELECT e.seq, e.at, e.event, e.actor, e.from_state, e.to_state, e.details, f.relative_path, f.file_tag,
+                   f.job_file_id, f.part_number, f.delivery_date
+              FROM ingest.job_event e JOIN ingest.tenant t ON t.tenant_id = e.tenant_id
+              LEFT JOIN ingest.job_file f ON f.job_file_id = e.job_file_id
+             WHERE t.slug = '{agency}' {wanted} ORDER BY e.seq""")
+
+    def tenant_state(self, agency):
+        return self.database.value(f"SELECT state FROM ingest.tenant WHERE slug = '{agency}'")
+
+    def delivery_state(self, agency, date):
+        """State of the agency's delivery of a date (YYYY-MM-DD); None when there is none."""
+        return self.database.value(f"""
+            SELECT d.state FROM ingest.delivery d JOIN ingest.tenant t USING (tenant_id)
+             WHERE t.slug = '{agency}' AND d.delivery_date = '{date}'""")

@@ -1,0 +1,128 @@
+"""Bad input of every kind: refused with its code, nothing staged, halted or quarantined as the spec says."""
+
+import gzip
+import io
+import json
+import pathlib
+import sqlite3
+import tempfile
+import unittest
+import zipfile
+
+import quayside
+from harness import LoopTest
+
+COLUMNS = [{"name": "code", "to": "party_code", "required": True}, {"name": "name", "to": "name"}]
+SPECS = {
+    "zipped": {"file_name": "zipped_*.zip", "container": "zip", "container_entry": "*.csv"},
+    "packed": {"file_name": "packed_*.csv.gz", "container": "gzip"},
+    "dump": {"file_name": "dump_*.sql", "format": "sql_dump", "table": "party"},
+    "copy": {"file_name": "base_*.sqlite", "format": "sqlite", "table": "party"},
+    "chunk": {"file_name": "chunk_*.csv", "name_fields": "chunk_%Y%m%d_%i_of_%n.csv"},
+    "poison": {"file_name": "poison_*.csv", "on_refusal": "halt"},
+}
+
+
+def zip_of(entries):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+class BadInputTest(LoopTest):
+    agencies = ()
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        folder = cls.folder / "agencies" / "fault-line"
+        folder.mkdir(parents=True)
+        (folder / "_agency.json").write_text(json.dumps({
+            "slug": "fault-line", "display_name": "Fault Line Foods", "time_zone": "Europe/Berlin",
+            "delivery": {"deadline": "06:00", "day_starts": "12:00", "wait_s": 3, "older_files": "accept",
+                         "files": [{"file_tag": tag, "required": False, "many": True} for tag in SPECS]}}))
+        for tag, spec in SPECS.items():
+            (folder / f"{tag}.json").write_text(json.dumps({
+                "file_tag": tag, "entity": "party", "columns": COLUMNS, "on_refusal": "quarantine", **spec}))
+        cls.loop.central("agency", "put", folder)
+        cls.agent_ = cls.loop.agent("fault-line")
+        cls.agent_.start()
+
+    def refused(self, name, content, code):
+        self.agent_.write(name, content)
+        file = self.registered("fault-line", name, {"refused", "processed", "archived"})
+        self.assertEqual((name, file["state"], file["error_code"]), (name, "refused", code))
+        self.assertEqual(self.loop.database.value(
+            f"SELECT count(*) AS n FROM staging.party WHERE job_file_id = '{file['job_file_id']}'"), 0)
+        shown = self.local(self.agent_, name, {"refused"})
+        self.assertEqual(shown["code"], code)
+        return file
+
+    def taken(self, name, content, rows):
+        self.agent_.write(name, content)
+        file = self.registered("fault-line", name, {"refused", "processed", "archived"})
+        self.assertEqual((file["error_code"], file["rows_staged"]), (None, rows))
+
+    def test_containers_that_leave_lie_explode_or_end_early(self):
+        rows = b"code,name\n" + b"".join(b"%d,name %d\n" % (i, i) for i in range(5000))
+        self.taken("zipped_good.zip", zip_of({"export.csv": rows, "readme.txt": b"hello"}), 5000)
+        self.refused("zipped_up.zip", zip_of({"../export.csv": rows + b"u,u\n"}), "WB-3102")
+        self.refused("zipped_none.zip", zip_of({"readme.txt": rows}), "WB-3104")
+        self.refused("zipped_two.zip", zip_of({"a.csv": rows, "b.csv": rows}), "WB-3104")
+        bomb = b"code,name\n" + b"1,a\n" * 40_000_000
+        packed = gzip.compress(bomb, 9)
+        self.assertGreater(len(bomb) / len(packed), 900)
+        self.refused("packed_bomb.csv.gz", packed, "WB-3103")
+        self.refused("zipped_bomb.zip", zip_of({"export.csv": bomb}), "WB-3103")
+        whole = gzip.compress(rows + b"t,t\n")
+        self.refused("packed_cut.csv.gz", whole[:-5], "WB-3101")
+        self.refused("packed_cut_early.csv.gz", whole[:len(whole) // 2], "WB-3101")
+        self.taken("packed_good.csv.gz", whole, 5001)
+
+    def test_dumps_cut_short_or_without_the_table(self):
+        copy = b"COPY public.party (code, name) FROM stdin;\n" + b"".join(b"%d\tname %d\n" % (i, i) for i in range(2000))
+        self.taken("dump_good.sql", copy + b"\\.\n\nSELECT 1;\n", 2000)
+        self.refused("dump_cut.sql", copy, "WB-3107")
+        self.refused("dump_cut_insert.sql", b"INSERT INTO party (code, name) VALUES ('1','a'),('2','b", "WB-3107")
+        self.refused("dump_other.sql", b"INSERT INTO people (code) VALUES ('1');\n", "WB-3108")
+        with tempfile.TemporaryDirectory() as scratch:
+            path = pathlib.Path(scratch) / "base.sqlite"
+            base = sqlite3.connect(path)
+            base.execute("CREATE TABLE party (code TEXT, name TEXT)")
+            base.executemany("INSERT INTO party VALUES (?, ?)", [(f"c{i}", f"name {i}") for i in range(3000)])
+            base.commit()
+            base.close()
+            whole = path.read_bytes()
+        self.taken("base_good.sqlite", whole, 3000)
+        self.refused("base_cut.sqlite", whole[:len(whole) // 2], "WB-3109")
+
+    def test_sets_that_miss_a_chunk_or_change_their_total(self):
+        date = quayside.day(3)
+        for i in (1, 3):
+            self.agent_.write(f"chunk_{date}_{i}_of_3.csv", b"code,name\nm%d,m\n" % i)
+        for i in (1, 3):
+            file = self.registered("fault-line", f"chunk_{date}_{i}_of_3.csv", {"refused", "processed", "archived"})
+            self.assertEqual((file["state"], file["error_code"]), ("refused", "WB-2111"))
+        date = quayside.day(4)
+        self.agent_.write(f"chunk_{date}_1_of_2.csv", b"code,name\nt1,t\n")
+        self.agent_.write(f"chunk_{date}_2_of_3.csv", b"code,name\nt2,t\n")
+        for name in (f"chunk_{date}_1_of_2.csv", f"chunk_{date}_2_of_3.csv"):
+            file = self.registered("fault-line", name, {"refused", "processed", "archived"})
+            self.assertEqual((file["state"], file["error_code"]), ("refused", "WB-2112"))
+        self.assertEqual(self.loop.database.value("SELECT count(*) AS n FROM staging.party WHERE payload ->> 'party_code' ~ '^[mt][0-9]'"), 0)
+
+    def test_only_a_spec_that_says_halt_halts(self):
+        self.refused("packed_junk.csv.gz", b"no gzip at all", "WB-3101")
+        self.assertEqual(self.loop.tenant_state("fault-line"), "active")
+
+    def test_z_a_spec_that_says_halt_halts_and_resume_goes_on(self):
+        self.refused("poison_1.csv", b"code,name\n,nobody\n", "WB-3006")
+        self.assertEqual(self.loop.tenant_state("fault-line"), "halted")
+        self.loop.central("resume", "fault-line", "--reason", "seen")
+        self.taken("poison_2.csv", b"code,name\np,somebody\n", 1)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,5 +1,5 @@
 # Measurements of the optimised build, each beside a real alternative in the same run. Names choose
-# some of them: read_bench, stage_bench, staging_guard.
+# some of them: read_bench, stage_bench, staging_guard, large_file.
 
 bench_wanted() {
   local name=$1
@@ -14,6 +14,7 @@ run_bench() {
   start_test_postgres ""  # with its full durability, as in production
   ! bench_wanted read_bench "$@" || "$root/build/release/bin/read_bench"
   ! bench_wanted stage_bench "$@" || "$root/build/release/bin/stage_bench"
+  ! bench_wanted large_file "$@" || python3 "$root/tests/bench/large_file_bench.py" --programs "$root/build/release/bin"
   if bench_wanted staging_guard "$@"; then
     psql -X -q -d "$WAYBILL_TEST_POSTGRES" -c 'CREATE DATABASE staging_guard'
     "$root/tests/bench/staging_guard.sh" "${WAYBILL_TEST_POSTGRES/\/postgres\?//staging_guard?}"

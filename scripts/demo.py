@@ -1,4 +1,4 @@
-"""`./dev demo`: one agency's nightly export flows into staging, with a receipt for every file.
+"""`./dev demo`: two agencies' nightly exports flow into staging, with a receipt for every file.
 
 --once  ends by itself: exit 0 only when every good file is processed and every broken one refused
         or left unknown, each as fixtures/exports/expected.json says.
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 
+from demo_nights import Nights
 from loop import ROOT, Loop, LoopError
 
 AGENCY = "harbor-kitchen"
@@ -174,8 +175,12 @@ def run(arguments):
         deadline = time.monotonic() + ONCE_TIMEOUT_S
         demo.follow(lambda: all(f["final"] for f in demo.outcomes().values())
                     and not demo.problems() or time.monotonic() > deadline)
+        heading("a bakery's nights: order, a late night, parts, a poisoned file")
+        nights = Nights(loop, lambda text: print(f"  {text}", flush=True))
+        nights.start()
+        nights.run()
         demo.report()
-        wrong = demo.problems()
+        wrong = demo.problems() + nights.problems
         for line in wrong:
             print(f"\033[31mnot as expected: {line}\033[0m")
         seconds = time.monotonic() - demo.started

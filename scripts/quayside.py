@@ -11,7 +11,7 @@ import io
 import json
 import zoneinfo
 
-from harness import ROOT
+from loop import ROOT
 
 AGENCY = "quayside-bakery"
 GOOD = ROOT / "fixtures/exports/good"

@@ -42,6 +42,10 @@ void throw_central_error(const std::string& function, const HttpResponse& respon
   if (response.status >= 500 || response.status == 429 || response.status == 408) {
     throw CentralError(error_code::kCentralUnavailable, "call", function, status, pause_ms);
   }
+  if (code.empty() && (response.status == 401 || response.status == 403)) {
+    throw CentralError(error_code::kCallRefused, "call", function,
+                       status + ": the gateway does not take the publishable_key", pause_ms);
+  }
   if (code.empty()) {
     throw CentralError(error_code::kAnswerNotUnderstood, "call", function,
                        status + ", and the body is not the registry's", pause_ms);

@@ -83,15 +83,27 @@ void become_owner(pg::Connection& connection) {
   if (!result.empty() && result.boolean(0, 0)) connection.exec("SET ROLE postgres");
 }
 
+std::string text_of(const Migration& migration) {
+  return read_whole_file(system_file_system(), migration.path, kMigrationMaxBytes);
+}
+
+/// Applied already? One that was edited since is told: what the file says is not what the database
+/// has. (The Supabase CLI keeps a migration statement by statement; those are not compared.)
 bool is_recorded(pg::Connection& connection, const Migration& migration) {
-  const pg::Result result =
-      connection.exec("SELECT 1 FROM supabase_migrations.schema_migrations WHERE version = $1",
-                      {migration.version});
-  return !result.empty();
+  const pg::Result result = connection.exec(
+      "SELECT cardinality(statements) = 1 AND statements[1] <> $2 "
+      "FROM supabase_migrations.schema_migrations WHERE version = $1",
+      {migration.version, text_of(migration)});
+  if (result.empty()) return false;
+  if (!result.is_null(0, 0) && result.boolean(0, 0)) {
+    throw Error(error_code::kMigrationFailed, "compare", migration.path.filename().string(),
+                "the file was edited after it was applied; restore it and add a new migration");
+  }
+  return true;
 }
 
 void apply(pg::Connection& connection, const Migration& migration) {
-  const std::string sql = read_whole_file(system_file_system(), migration.path, kMigrationMaxBytes);
+  const std::string sql = text_of(migration);
   try {
     pg::Transaction transaction(connection);
     connection.exec_script(sql);

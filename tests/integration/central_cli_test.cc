@@ -83,6 +83,26 @@ TEST_CASE("migrate: an empty database becomes a working one, and a second run do
   CHECK(database.exec(secret).rows() == 1);
 }
 
+TEST_CASE("migrate: one that was edited after it was applied is told, and nothing is applied",
+          "[migrate][fault]") {
+  const Folder folder;
+  folder.write("20300101000100_first.sql", "CREATE TABLE first (a int);");
+  const cli::MigrateOptions options{.database_url = PrivatePostgres::shared().empty_database(),
+                                    .migrations = folder.path,
+                                    .bootstrap = true,
+                                    .keys = std::nullopt};
+  REQUIRE(cli::migrate(options).size() == 1);
+  folder.write("20300101000100_first.sql", "CREATE TABLE first (a int, b int);");
+  folder.write("20300101000200_second.sql", "CREATE TABLE second (a int);");
+  const Caught error = caught([&] { (void)cli::migrate(options); });
+  CHECK(error.code == "WB-5004");
+  CHECK_THAT(error.what, Catch::Contains("20300101000100_first.sql") && Catch::Contains("edited"));
+  pg::Connection database(options.database_url);
+  CHECK(database.exec("SELECT to_regclass('second') IS NULL").boolean(0, 0));
+  folder.write("20300101000100_first.sql", "CREATE TABLE first (a int);");
+  CHECK(cli::migrate(options).size() == 1);
+}
+
 TEST_CASE("migrate: one that fails is undone whole, named, and done again once it is right",
           "[migrate][fault]") {
   const std::string url = PrivatePostgres::shared().empty_database();

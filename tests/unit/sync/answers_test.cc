@@ -35,6 +35,8 @@ TEST_CASE("central's refusals: what is not ours is told by kind", "[sync]") {
   CHECK(code_of(answer(429, "{}")) == "WB-1202");
   CHECK(code_of(answer(404, R"({"code":"PGRST202","message":"no function"})")) == "WB-1210");
   CHECK(code_of(answer(401, R"({"code":"PGRST301","message":"bad JWT"})")) == "WB-1210");
+  CHECK(code_of(answer(401, R"({"message":"Invalid API key"})")) == "WB-1210");
+  CHECK(code_of(answer(403, "<html>forbidden</html>")) == "WB-1210");
   CHECK(code_of(answer(302, "")) == "WB-1206");
   CHECK(code_of(answer(404, "<html>not found</html>")) == "WB-1206");
   CHECK(code_of(answer(400, R"({"code":"WB-9999","message":"from tomorrow"})")) == "WB-1210");

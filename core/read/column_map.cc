@@ -64,6 +64,15 @@ void ColumnMap::add(const ColumnSpec& spec, std::size_t field_index) {
   columns_.emplace_back(spec, field_index, spec.to);
 }
 
+MappedColumn& ColumnMap::add_kept(const std::string& name) {
+  ColumnSpec kept;
+  kept.name = name;
+  kept.to = name;
+  names_.push_back(name);
+  add(kept, names_.size() - 1);
+  return columns_.back();
+}
+
 void ColumnMap::add_listed(const FileSpec& spec, std::vector<bool>& is_mapped,
                            std::vector<HeaderProblem>& problems) {
   for (const ColumnSpec& column : spec.columns) {

@@ -50,6 +50,10 @@ class ColumnMap {
   /// Maps by place, in the order of the spec's columns.
   static ColumnMap from_places(const FileSpec& spec);
 
+  /// One more column, met while reading and kept as text under its own name. References to columns
+  /// end with it.
+  MappedColumn& add_kept(const std::string& name);
+
   [[nodiscard]] std::vector<MappedColumn>& columns() { return columns_; }
   [[nodiscard]] const std::vector<MappedColumn>& columns() const { return columns_; }
   /// The name of a field for people, "" when it has none.

@@ -27,7 +27,7 @@ json schema() {
   return load(std::filesystem::path(WAYBILL_SOURCE_DIR) / "config/file-spec.schema.json");
 }
 
-/// A spec with every key there is.
+/// A CSV spec with every key that goes with one; other_spec() has the others.
 json full_spec() {
   return json::parse(R"json({
     "file_tag": "recipe_line", "entity": "recipe_line", "description": "Lines of recipes.",
@@ -45,6 +45,29 @@ json full_spec() {
     "name_fields": "recipe_lines_%Y%m%d.csv", "split_rows": 50000, "split_bytes": 8000000,
     "on_refusal": "quarantine", "container": "none"
 })json");
+}
+
+/// The keys that other formats and containers need, beside those that every spec must have.
+json other_spec(const std::string& format) {
+  json spec = json::parse(R"json({"file_tag": "a", "entity": "party", "file_name": "*",
+      "quirk": "some_hook", "columns": [{"name": "N", "to": "n"}]})json");
+  spec["format"] = format;
+  if (format == "sqlite" || format == "sql_dump") {
+    spec["table"] = "parties";
+    spec["container"] = "zip";
+    spec["container_entry"] = "*.db";
+  }
+  if (format == "fixed_width") {
+    spec["columns"][0]["start"] = 1;
+    spec["columns"][0]["width"] = 8;
+  }
+  return spec;
+}
+
+/// One spec of every format; together they have every key there is.
+std::vector<json> every_spec() {
+  return {full_spec(), other_spec("jsonl"), other_spec("fixed_width"), other_spec("sqlite"),
+          other_spec("sql_dump")};
 }
 
 /// The message a spec is refused with; "" when it is accepted.
@@ -110,20 +133,27 @@ TEST_CASE("file spec: what is left out has its default", "[core][file_spec]") {
 }
 
 // Goal:   the published schema and the parser know the same keys, words and defaults.
-// Method: compare the schema's properties with what to_json() writes for a spec that has all; add
+// Method: compare the schema's properties with what to_json() writes for specs that have all; add
 //         and remove each; hand every word of every enum to the parser.
 TEST_CASE("file spec: the schema and the parser know the same keys", "[core][file_spec]") {
   const json known = schema();
   const json& spec_keys = known.at("properties");
   const json& column_keys = known.at("$defs").at("column").at("properties");
-  CHECK(refusal(full_spec()).empty());
-  CHECK(keys_of(full_spec()) == keys_of(spec_keys));
-  CHECK(keys_of(to_json(parse_file_spec(full_spec()))) == keys_of(spec_keys));
-
-  std::set<std::string> used_column_keys;
-  const json written = to_json(parse_file_spec(full_spec()));
-  for (const json& column : written.at("columns")) used_column_keys.merge(keys_of(column));
-  CHECK(used_column_keys == keys_of(column_keys));
+  std::set<std::string> given;
+  std::set<std::string> written;
+  std::set<std::string> written_in_columns;
+  for (const json& spec : every_spec()) {
+    INFO(spec.at("format"));
+    CHECK(refusal(spec).empty());
+    given.merge(keys_of(spec));
+    const json again = to_json(parse_file_spec(spec));
+    CHECK(again == to_json(parse_file_spec(again)));
+    written.merge(keys_of(again));
+    for (const json& column : again.at("columns")) written_in_columns.merge(keys_of(column));
+  }
+  CHECK(given == keys_of(spec_keys));
+  CHECK(written == keys_of(spec_keys));
+  CHECK(written_in_columns == keys_of(column_keys));
 
   // The parser's own lists, as its messages give them.
   const std::string spec_message = refusal(changed("/zzzzzz", 1));
@@ -162,14 +192,21 @@ TEST_CASE("file spec: the schema's words and defaults are the parser's", "[core]
   for (const auto& [key, property] : known.at("properties").items()) {
     INFO(key);
     if (property.contains("enum")) {
-      for (const json& word : property.at("enum")) CHECK(refusal(changed("/" + key, word)).empty());
       CHECK_FALSE(refusal(changed("/" + key, "nonsense")).empty());
+      if (key == "format" || key == "container") continue;  // every_spec() has each format
+      for (const json& word : property.at("enum")) CHECK(refusal(changed("/" + key, word)).empty());
     }
     if (!property.contains("default")) continue;
-    json without = full_spec();
+    json without = key == "container_entry" ? other_spec("sqlite") : full_spec();
     without.erase(key);
     const json filled = to_json(parse_file_spec(without));
     CHECK(filled.at(key) == property.at("default"));
+  }
+  CHECK(known.at("properties").at("format").at("enum").size() == every_spec().size());
+  for (const json& word : known.at("properties").at("container").at("enum")) {
+    json spec = other_spec("jsonl");
+    spec["container"] = word;
+    CHECK(refusal(spec).empty());
   }
   const json& column = known.at("$defs").at("column").at("properties");
   for (const json& word : column.at("type").at("enum")) {
@@ -245,6 +282,67 @@ TEST_CASE("file spec: a bad value is refused with its place and what is allowed"
   says("/other_columns", "drop", "allowed are: refuse, ignore, keep");
   says("/natural_key", {"recipe"}, "natural_key[0]");
   CHECK_THAT(refusal(json::array()), Contains("the top must be") || Contains("must be an object"));
+}
+
+TEST_CASE("file spec: a key that means nothing with the format is refused, not ignored",
+          "[core][file_spec]") {
+  const auto says = [](json spec, const std::string& pointer, const json& value,
+                       const std::string& words) {
+    INFO(spec.at("format") << " " << pointer << " = " << value);
+    spec[json::json_pointer(pointer)] = value;
+    CHECK_THAT(refusal(spec), Contains(words));
+  };
+  for (const char* format : {"jsonl", "fixed_width", "sqlite", "sql_dump"}) {
+    says(other_spec(format), "/delimiter", ";", "format csv only");
+    says(other_spec(format), "/quote", nullptr, "format csv only");
+    says(other_spec(format), "/quotes", "strict", "format csv only");
+  }
+  for (const char* format : {"jsonl", "sqlite", "sql_dump"}) {
+    says(other_spec(format), "/header", false, "csv and fixed_width only");
+    says(other_spec(format), "/encoding", "windows-1252", "must be utf-8");
+    says(other_spec(format), "/columns/0/start", 1, "fixed_width only");
+    json keeps = other_spec(format);
+    keeps["other_columns"] = "keep";
+    CHECK(refusal(keeps).empty());
+  }
+  says(other_spec("fixed_width"), "/other_columns", "keep", "without a header");
+  says(other_spec("fixed_width"), "/columns/0/width", 0, "columns[0].width");
+  says(full_spec(), "/table", "t", "sqlite and sql_dump only");
+  says(full_spec(), "/container_entry", "*.csv", "container zip only");
+  says(other_spec("sqlite"), "/container_entry", "a[", "not closed");
+  for (const char* key : {"/split_rows", "/split_bytes"}) {
+    says(other_spec("jsonl"), key, 5000, "outside a container only");  // it has a quirk
+    says(other_spec("sqlite"), key, 5000, "outside a container only");
+    json packed = full_spec();
+    packed["container"] = "gzip";
+    says(packed, key, 5000, "outside a container only");
+    says(full_spec(), key, 0, "whole number");
+    says(full_spec(), key, 1.5, "whole number");
+    says(full_spec(), key, "many", "whole number");
+  }
+  says(full_spec(), "/split_bytes", 4095, "from 4096");
+  says(full_spec(), "/name_fields", "%Y.csv", "%Y, %m and %d");
+  says(full_spec(), "/on_refusal", "stop", "allowed are: halt, quarantine");
+  says(full_spec(), "/quirk", " ", "not all blank");
+  json fixed = other_spec("fixed_width");
+  fixed["columns"][0].erase("width");
+  CHECK_THAT(refusal(fixed), Contains("needs start and width"));
+  json dump = other_spec("sql_dump");
+  dump.erase("table");
+  CHECK_THAT(refusal(dump), Contains("which table"));
+}
+
+TEST_CASE("file spec: only plain text of records is cut into parts", "[core][file_spec]") {
+  CHECK(is_splittable(parse_file_spec(full_spec())));
+  json lines = other_spec("jsonl");
+  CHECK_FALSE(is_splittable(parse_file_spec(lines)));
+  lines.erase("quirk");
+  CHECK(is_splittable(parse_file_spec(lines)));
+  lines["container"] = "gzip";
+  CHECK_FALSE(is_splittable(parse_file_spec(lines)));
+  json dump = other_spec("sqlite");
+  for (const char* key : {"quirk", "container", "container_entry"}) dump.erase(key);
+  CHECK_FALSE(is_splittable(parse_file_spec(dump)));
 }
 
 TEST_CASE("file spec: text that is not JSON, or says a key twice, is refused",

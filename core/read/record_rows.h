@@ -1,0 +1,74 @@
+// RecordRows: what all formats share whose rows stand as text, one record after the other.
+//
+// Place:    core, behind RowReader; CsvReader cuts the records, FieldRows and JsonRows read them.
+// Owner:    RowReader. One file, one thread.
+// Rule:     a record is handed to take_record() when its bytes are valid in the spec's encoding.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "core/file_spec.h"
+#include "core/read/csv_reader.h"
+#include "core/read/encoding.h"
+#include "core/read/row_builder.h"
+
+namespace waybill {
+
+class RecordRows {
+ public:
+  RecordRows(const FileSpec& spec, RowSink sink, std::int64_t first_source_row);
+  virtual ~RecordRows() = default;
+  RecordRows(const RecordRows&) = delete;
+  RecordRows& operator=(const RecordRows&) = delete;
+
+  void feed(std::string_view bytes);
+  void finish();
+  [[nodiscard]] const std::vector<Finding>& findings() const { return findings_.kept(); }
+  [[nodiscard]] ReadSummary summary() const;
+
+ protected:
+  /// The record that names the columns; called once, when the spec has a header.
+  virtual void take_header(const CsvRecord& record) = 0;
+  /// One row; `is_broken` when a problem of it has been reported already.
+  virtual void take_record(const CsvRecord& record, bool is_broken) = 0;
+  /// The name of the field that holds the byte at `offset` of the record, and its place.
+  virtual void name_place(const CsvRecord& record, std::size_t offset, Finding& finding) const = 0;
+
+  [[nodiscard]] const FileSpec& spec() const { return spec_; }
+  [[nodiscard]] RowBuilder& builder() { return builder_; }
+  [[nodiscard]] const RowBuilder& builder() const { return builder_; }
+  void add_finding(Finding finding) { findings_.add(std::move(finding)); }
+  [[nodiscard]] bool is_good() const { return findings_.empty(); }
+  /// A finding about the byte at `offset` of the record.
+  [[nodiscard]] Finding finding_at(const CsvRecord& record, std::size_t offset,
+                                   const ErrorCode& code, std::string message) const;
+  /// What follows cannot be read.
+  void end_reading();
+  /// Row number of a record in the original file; 0 for the header.
+  [[nodiscard]] std::int64_t row_of(std::int64_t record_number) const;
+
+ private:
+  void start(ByteOrderMark mark);
+  void read_record(const CsvRecord& record);
+  void read_problem(const CsvProblem& problem);
+  [[nodiscard]] bool has_good_encoding(const CsvRecord& record);
+
+  FileSpec spec_;
+  RowBuilder builder_;
+  FindingList findings_;
+  std::int64_t first_source_row_;
+  std::string head_;  ///< the first bytes, until a byte order mark can be told
+  std::unique_ptr<CsvReader> csv_;
+  bool ended_ = false;
+  bool finished_ = false;
+  bool header_seen_ = false;
+  std::int64_t bytes_ = 0;
+  std::int64_t rows_ = 0;
+  std::int64_t records_ = 0;
+  std::int64_t problem_record_ = 0;  ///< the last record a CsvProblem was about
+};
+
+}  // namespace waybill

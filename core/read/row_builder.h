@@ -1,0 +1,90 @@
+// RowBuilder: makes the row for staging out of the texts of its columns.
+//
+// Place:    core; every reader of rows above, ColumnMap and ColumnValue below.
+// Owner:    one reader, one file, one thread.
+// Memory:   one row's JSON; nothing is allocated per row.
+// Rule:     put() lies in the header because a file of a gigabyte calls it a hundred million times.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error_code.h"
+#include "core/read/column_map.h"
+#include "core/read/rows.h"
+
+namespace waybill {
+
+/// For each row: begin_row(), put() for every column that is in it, then hand_over() or nothing.
+class RowBuilder {
+ public:
+  explicit RowBuilder(RowSink sink);
+
+  /// The columns, known at last; `key_parts` is the number of columns in the natural key.
+  void start(ColumnMap map, std::size_t key_parts);
+  [[nodiscard]] ColumnMap& map() { return map_; }
+  [[nodiscard]] const ColumnMap& map() const { return map_; }
+  /// One more column, between two rows.
+  MappedColumn& add_kept(const std::string& name);
+
+  /// `text_bytes`: at most so many octets of text will be put.
+  void begin_row(std::size_t text_bytes);
+  /// Writes the column's value; the text is valid UTF-8, and empty when there is none. nullptr, or
+  /// what is wrong with the value: WB-3006 or WB-3012.
+  const ErrorCode* put(MappedColumn& column, std::string_view text);
+  void hand_over(std::int64_t source_row);
+
+  [[nodiscard]] std::vector<ColumnSummary> summary() const;
+
+ private:
+  void make_room(std::size_t needed);
+  void note_key_part(const MappedColumn& column, std::string_view text, std::string_view json);
+  [[nodiscard]] std::optional<std::string_view> join_key();
+  void count_key_bytes(const MappedColumn& column);
+
+  RowSink sink_;
+  ColumnMap map_;
+  std::vector<std::string> key_parts_;
+  bool key_is_null_ = true;
+  std::string key_;
+  std::size_t keys_bytes_ = 0;  ///< what a payload holds besides its values
+  std::unique_ptr<char[]> payload_;
+  std::size_t payload_capacity_ = 0;
+  char* out_ = nullptr;
+};
+
+/// What is wrong with a value that put() did not take, in words for a person.
+[[nodiscard]] std::string value_problem(const MappedColumn& column, const ErrorCode& code);
+
+inline void RowBuilder::begin_row(std::size_t text_bytes) {
+  // The worst a row can become: every octet as \u00XX, every value at its longest.
+  const std::size_t needed = keys_bytes_ + kJsonGrowthMax * text_bytes;
+  if (needed > payload_capacity_) make_room(needed);
+  key_is_null_ = true;
+  out_ = payload_.get();
+}
+
+inline const ErrorCode* RowBuilder::put(MappedColumn& column, std::string_view text) {
+  char* out = column.write_key(out_);
+  const char* const value_begin = out;
+  const ValueOutcome outcome = column.value.write(text, out);
+  out_ = out;
+  if (outcome == ValueOutcome::kFilled) {
+    ++column.filled;
+    if (column.key_part >= 0) {
+      note_key_part(column, text, {value_begin, static_cast<std::size_t>(out - value_begin)});
+    }
+    return nullptr;
+  }
+  if (outcome == ValueOutcome::kInvalid) return &error_code::kValueInvalid;
+  ++column.null;
+  if (column.key_part >= 0) key_parts_[static_cast<std::size_t>(column.key_part)].clear();
+  return column.value.spec().required ? &error_code::kValueMissing : nullptr;
+}
+
+}  // namespace waybill

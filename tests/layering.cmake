@@ -20,6 +20,7 @@ set(HOMES
   # Two things are SQLite: the agent's ledger, and a dump that a partner delivers as a database.
   "^(sqlite3\\.h|SQLiteCpp/) : ^(agent/ledger|central/channels)/"
   "^archive(_entry)?\\.h : ^central/channels/"
+  "^zlib\\.h : ^central/channels/"
   "^libpq-fe\\.h : ^central/pg/"
   "^Poco/ : ^central/standin/"
   # Two programs, one command line each.

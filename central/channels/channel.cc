@@ -3,6 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "central/channels/gzip_channel.h"
+#include "central/channels/zip_channel.h"
+
 namespace waybill {
 
 namespace {
@@ -22,12 +25,27 @@ class TextChannel final : public Channel {
   RowReader reader_;
 };
 
+std::unique_ptr<Channel> open_content(const FileSpec& spec, RowSink sink,
+                                      std::int64_t first_source_row,
+                                      const ChannelOptions& /*options*/) {
+  return std::make_unique<TextChannel>(spec, std::move(sink), first_source_row);
+}
+
 }  // namespace
 
 std::unique_ptr<Channel> open_channel(const FileSpec& spec, RowSink sink,
                                       std::int64_t first_source_row,
-                                      const ChannelOptions& /*options*/) {
-  return std::make_unique<TextChannel>(spec, std::move(sink), first_source_row);
+                                      const ChannelOptions& options) {
+  auto content = open_content(spec, std::move(sink), first_source_row, options);
+  switch (spec.container) {
+    case Container::kGzip:
+      return open_gzip(std::move(content), options);
+    case Container::kZip:
+      return open_zip(std::move(content), spec.container_entry, options);
+    case Container::kNone:
+      break;
+  }
+  return content;
 }
 
 nlohmann::json validation_report(const FileSpec& spec, const Channel& channel) {

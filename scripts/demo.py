@@ -75,6 +75,11 @@ class Demo:
             line = " ".join(shlex.quote(str(part)) for part in command)
             file.write_text(f'#!/bin/sh\nexec {line} "$@"\n', encoding="utf-8")
             file.chmod(0o755)
+        central = self.loop.folder / "waybill-central"
+        central.write_text(f"""#!/bin/sh
+WAYBILL_DATABASE_URL={shlex.quote(self.loop.database.url)} exec {shlex.quote(self.loop.program("waybill-central"))} "$@"
+""", encoding="utf-8")
+        central.chmod(0o755)
 
     def show_progress(self):
         """Prints what happened at central since the last look."""
@@ -157,6 +162,7 @@ class Demo:
         good = next(name for name, entry in expected_files().items() if entry["outcome"] == "processed")
         print(f"""  {folder}/waybill status               did tonight's delivery arrive?
   {folder}/waybill trace {good:<18} one file's story
+  {folder}/waybill-central tenants      which agencies go on, wait or are halted; deliveries, alerts
   {folder}/psql -c 'TABLE staging.provenance' where staged rows come from
   cp FILE {self.agent.export.relative_to(ROOT) if self.agent.export.is_relative_to(ROOT) else self.agent.export}/   send a file; logs: {folder}/*.log
   Ctrl-C here ends everything.""", flush=True)

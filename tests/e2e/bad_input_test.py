@@ -47,7 +47,7 @@ class BadInputTest(LoopTest):
             (folder / f"{tag}.json").write_text(json.dumps({
                 "file_tag": tag, "entity": "party", "columns": COLUMNS, "on_refusal": "quarantine", **spec}))
         cls.loop.central("agency", "put", folder)
-        cls.loop.database.run("SELECT ingest.put_setting('set_wait_s', '3', 'test')", role="service_role")
+        cls.loop.database.run("SET ROLE service_role; SELECT ingest.put_setting('set_wait_s', '3', 'test')")
         cls.agent_ = cls.loop.agent("fault-line")
         cls.agent_.start()
 

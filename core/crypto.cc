@@ -67,6 +67,12 @@ Sha256Hex Sha256::finish() {
   return to_hex(digest.data(), size);
 }
 
+Sha256Hex Sha256::digest() const {
+  Sha256 copy;
+  require(EVP_MD_CTX_copy_ex(copy.context_->evp, context_->evp) == 1, "EVP_MD_CTX_copy_ex");
+  return copy.finish();
+}
+
 Sha256Hex sha256_hex(std::string_view bytes) {
   Sha256 hasher;
   hasher.update(bytes);

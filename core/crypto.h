@@ -26,6 +26,8 @@ class Sha256 {
   void update(std::string_view bytes);
   /// The digest of all bytes so far; the hasher starts afresh afterwards.
   [[nodiscard]] Sha256Hex finish();
+  /// The digest of all bytes so far; more may follow.
+  [[nodiscard]] Sha256Hex digest() const;
 
  private:
   struct Context;

@@ -35,12 +35,15 @@ struct WalkEntry {
   FileStat stat;
 };
 
-/// A file open for reading from its start. Other processes may rename or delete it meanwhile.
+/// A file open for reading, from its start unless told otherwise. Other processes may rename or
+/// delete it meanwhile.
 class ReadableFile {
  public:
   virtual ~ReadableFile() = default;
   /// Fills up to `capacity` bytes; 0 at the end. Throws WB-1303.
   virtual std::size_t read(char* into, std::size_t capacity) = 0;
+  /// The next read() begins here; behind the end it answers 0. Throws WB-1303.
+  virtual void seek(std::int64_t offset_bytes) = 0;
   /// The open file's state now, so that a change while reading can be noticed.
   [[nodiscard]] virtual FileStat stat() const = 0;
 };

@@ -41,7 +41,7 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
       targets_(ports.clock),
       contact_(ports.clock, ledger, ports.chance),
       scanner_(ports.files, ports.clock, ledger, settings_.export_folder, settings_.quiet_ms),
-      hasher_(ports.files, ledger, scanner_, settings_.export_folder),
+      hasher_(ports.files, ledger, scanner_, specs_, settings_.export_folder),
       registrar_({ports.clock, ports.central, ports.local_day, ports.chance}, ledger, targets_,
                  identity_slug(ledger)),
       sender_({ports.clock, ports.central, ports.uploads, ports.chance}, ledger, targets_),

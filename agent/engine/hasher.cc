@@ -23,6 +23,8 @@ std::string describe(Discovery discovery) {
       return "is back with the bytes it had";
     case Discovery::kExportedAgain:
       return "was exported again with the same bytes";
+    case Discovery::kSpecRenewed:
+      return "was refused and will be judged again, by a newer file spec";
     case Discovery::kStaysRefused:
       return "has the same bytes as when it was refused; it stays refused";
   }
@@ -32,16 +34,25 @@ std::string describe(Discovery discovery) {
 }  // namespace
 
 struct Hasher::Reading {
+  Reading(PathRecord of_path, std::unique_ptr<ReadableFile> open_file, const SpecBook& specs)
+      : path(std::move(of_path)),
+        file(std::move(open_file)),
+        match(specs.find(path.file_tag, path.relative_path)),
+        planner(match && may_need_parts(*match->spec, path.size_bytes) ? *match->spec
+                                                                       : FileSpec()) {}
+
   PathRecord path;
   std::unique_ptr<ReadableFile> file;
-  Sha256 hash{};
-  std::int64_t size_bytes = 0;
+  std::optional<SpecMatch> match;  ///< its spec is not looked at after a step
+  PartPlanner planner;             ///< of a spec without limits, where the file's are out of reach
 };
 
-Hasher::Hasher(FileSystem& files, Ledger& ledger, Scanner& scanner, std::filesystem::path root)
+Hasher::Hasher(FileSystem& files, Ledger& ledger, Scanner& scanner, const SpecBook& specs,
+               std::filesystem::path root)
     : files_(files),
       ledger_(ledger),
       scanner_(scanner),
+      specs_(specs),
       root_(std::move(root)),
       buffer_(kBufferBytes, '\0') {}
 
@@ -76,7 +87,7 @@ bool Hasher::begin(const PathRecord& path) {
       give_back(path, "changed since it was found at rest");
       return false;
     }
-    reading_ = std::make_unique<Reading>(Reading{path, std::move(file)});
+    reading_ = std::make_unique<Reading>(path, std::move(file), specs_);
     return true;
   } catch (const Error& error) {
     PathRecord unreadable = path;
@@ -100,8 +111,7 @@ bool Hasher::read_on(std::size_t& budget_bytes) {
         finish();
         return true;
       }
-      reading_->hash.update({buffer_.data(), count});
-      reading_->size_bytes += static_cast<std::int64_t>(count);
+      reading_->planner.feed({buffer_.data(), count});
       budget_bytes -= count;
     }
     return false;
@@ -118,16 +128,21 @@ void Hasher::finish() {
   const std::unique_ptr<Reading> reading = std::move(reading_);
   const PathRecord& path = reading->path;
   const FileStat after = reading->file->stat();
-  if (!path.is_as_seen(after) || reading->size_bytes != path.size_bytes) {
+  PartPlan plan = reading->planner.finish();
+  if (!path.is_as_seen(after) || plan.size_bytes != path.size_bytes) {
     give_back(path, "changed while it was read");
     return;
   }
+  const SpecMatch match = reading->match.value_or(SpecMatch{});
   done_.push_back({.relative_path = path.relative_path,
                    .file_tag = path.file_tag,
-                   .content_sha256 = reading->hash.finish(),
-                   .size_bytes = reading->size_bytes,
+                   .plan = std::move(plan),
+                   .spec_version = match.version,
                    .mtime_ns = path.mtime_ns,
-                   .file_id = path.file_id});
+                   .file_id = path.file_id,
+                   .delivery_date = match.fields.date,
+                   .chunk_number = match.fields.chunk_number,
+                   .chunk_count = match.fields.chunk_count});
 }
 
 void Hasher::give_back(const PathRecord& path, const std::string& why) {
@@ -140,9 +155,12 @@ void Hasher::commit() {
   done_.clear();
   const std::vector<Discovery> discoveries = ledger_.record_hashes(done);
   for (std::size_t i = 0; i < done.size(); ++i) {
+    const PartPlan& plan = done[i].plan;
+    const std::string parts =
+        plan.is_cut() ? ", in " + std::to_string(plan.parts.size()) + " parts" : "";
     log_info(done[i].relative_path + ": " + describe(discoveries[i]) + " (" +
-             std::to_string(done[i].size_bytes) + " bytes, " + done[i].file_tag.value +
-             ", SHA-256 " + done[i].content_sha256.substr(0, 12) + ")");
+             std::to_string(plan.size_bytes) + " bytes, " + done[i].file_tag.value + ", SHA-256 " +
+             plan.original_sha256.substr(0, 12) + parts + ")");
   }
 }
 

@@ -1,4 +1,5 @@
-// Hasher: turns files at rest into versions, a bounded amount of bytes a step.
+// Hasher: turns files at rest into versions, a bounded amount of bytes a step. The same pass finds
+// where a file above its spec's limit is cut into parts.
 //
 // Place:    agent/engine; between the scanner (paths that are due) and the ledger (versions).
 // Rule:     a hash counts only when the open file was, before and after reading, as the scanner
@@ -17,7 +18,8 @@ namespace waybill {
 
 class Hasher {
  public:
-  Hasher(FileSystem& files, Ledger& ledger, Scanner& scanner, std::filesystem::path root);
+  Hasher(FileSystem& files, Ledger& ledger, Scanner& scanner, const SpecBook& specs,
+         std::filesystem::path root);
   ~Hasher();
 
   /// Reads on; true when there was anything to do.
@@ -35,6 +37,7 @@ class Hasher {
   FileSystem& files_;
   Ledger& ledger_;
   Scanner& scanner_;
+  const SpecBook& specs_;
   std::filesystem::path root_;
   std::string buffer_;
   std::unique_ptr<Reading> reading_;

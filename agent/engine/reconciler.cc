@@ -63,7 +63,8 @@ JobFile* Reconciler::find(const wire::Change& change, WorkingCopies& files) {
   std::optional<JobFile> file = ledger_.find(change.job_file_id);
   // Its registration's answer was lost: the job key and the version name it as well.
   if (!file) {
-    file = ledger_.find_in_job(change.job_key, change.relative_path, change.content_sha256);
+    file = ledger_.find_in_job(change.job_key, change.relative_path, change.content_sha256,
+                               change.part_number);
     if (file && !file->job_file_id.empty()) file.reset();  // that is another entry's file
   }
   if (!file) return nullptr;

@@ -25,7 +25,13 @@ wire::OfferedFile offer(const JobFile& file) {
           .file_tag = file.file_tag,
           .content_sha256 = file.content_sha256,
           .size_bytes = file.size_bytes,
-          .modified_at_ms = file.mtime_ns / 1'000'000};
+          .modified_at_ms = file.mtime_ns / 1'000'000,
+          .original_sha256 = file.part_count > 1 ? file.original_sha256 : "",
+          .part_number = file.part.number,
+          .part_count = file.part_count,
+          .first_source_row = file.part.first_source_row,
+          .chunk_number = file.chunk_number,
+          .chunk_count = file.chunk_count};
 }
 
 }  // namespace

@@ -12,29 +12,35 @@ class CheckedSource {
   CheckedSource(ReadableFile& file, const SendTask& task) : file_(file), task_(task) {}
 
   std::size_t read(char* into, std::size_t capacity) {
-    const auto left = static_cast<std::uint64_t>(task_.size_bytes - sent_bytes_);
+    const FilePart& part = task_.part;
+    const bool is_in_head = sent_bytes_ < part.head_bytes;
+    if (sent_bytes_ == part.head_bytes) file_.seek(part.begin_byte);
+    const std::int64_t end = is_in_head ? part.head_bytes : part.size_bytes();
+    const auto left = static_cast<std::uint64_t>(end - sent_bytes_);
     const std::size_t wanted = std::min<std::uint64_t>(capacity, left);
     if (wanted == 0) return 0;
     const std::size_t count = file_.read(into, wanted);
     if (count == 0) changed("it ends earlier than when it was hashed");
     hash_.update({into, count});
     sent_bytes_ += static_cast<std::int64_t>(count);
-    if (sent_bytes_ == task_.size_bytes) check();
+    if (sent_bytes_ == part.size_bytes()) check();
     return count;
   }
 
   /// Throws WB-1301 unless the open file is still as recorded.
   void check_stat() const {
     const FileStat now = file_.stat();
-    if (static_cast<std::int64_t>(now.size_bytes) != task_.size_bytes ||
-        now.mtime_ns != task_.mtime_ns) {
+    const auto size = static_cast<std::int64_t>(now.size_bytes);
+    const std::int64_t end = task_.part.end_byte;
+    if ((task_.is_part ? size < end : size != end) || now.mtime_ns != task_.mtime_ns) {
       changed("its size or time is not what it was when it was hashed");
     }
   }
 
  private:
   void check() {
-    if (hash_.finish() != task_.content_sha256) changed("its bytes are not those that were hashed");
+    if (hash_.finish() != task_.part.content_sha256)
+      changed("its bytes are not those that were hashed");
     check_stat();
   }
 
@@ -90,7 +96,7 @@ SendResult send_file(FileSystem& files, const std::filesystem::path& root, const
     CheckedSource source(*file, task);
     source.check_stat();
     const UploadAnswer answer =
-        uploader.put(task.target, task.size_bytes,
+        uploader.put(task.target, task.part.size_bytes(),
                      [&](char* into, std::size_t capacity) { return source.read(into, capacity); });
     result.end = end_of(answer.outcome);
     result.problem = answer.problem;

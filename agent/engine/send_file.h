@@ -1,4 +1,5 @@
-// send_file: sends exactly the bytes that were hashed, or nothing that counts.
+// send_file: sends exactly the bytes that were hashed, or nothing that counts. A part streams from
+// the partner's file, its header first; nothing is copied on his disk.
 //
 // Place:    agent/engine; runs on an upload thread. It touches no ledger.
 // Rule:     the bytes are hashed again while they are sent. The last piece is held back until the
@@ -10,6 +11,7 @@
 
 #include "core/file_system.h"
 #include "core/ids.h"
+#include "core/split/part_planner.h"
 #include "sync/uploader.h"
 
 namespace waybill {
@@ -17,8 +19,8 @@ namespace waybill {
 struct SendTask {
   FileId file;
   std::string relative_path;
-  Sha256Hex content_sha256;
-  std::int64_t size_bytes = 0;
+  FilePart part;  ///< which bytes of the file, and their hash
+  bool is_part = false;
   std::int64_t mtime_ns = 0;
   wire::UploadTarget target;
 };

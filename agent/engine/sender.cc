@@ -111,8 +111,8 @@ bool Sender::start_uploads() {
     files.push_back(file);
     tasks.push_back({.file = file.file_number,
                      .relative_path = file.relative_path,
-                     .content_sha256 = file.content_sha256,
-                     .size_bytes = file.size_bytes,
+                     .part = file.part,
+                     .is_part = file.part_count > 1,
                      .mtime_ns = file.mtime_ns,
                      .target = std::move(*target)});
   }

@@ -55,10 +55,11 @@ std::unique_ptr<LedgerDatabase> LedgerDatabase::open_for_writing(
     out->check_is_ledger();
     out->database_.exec("PRAGMA journal_mode = WAL");
     out->database_.exec("PRAGMA synchronous = FULL");
-    out->database_.exec("PRAGMA foreign_keys = ON");
+    out->database_.exec("PRAGMA foreign_keys = OFF");  // SQLite's rule where tables are made anew
     out->check_is_sound();
   });
   out->migrate();
+  out->guarded("open ledger", out->file_, [&] { out->database_.exec("PRAGMA foreign_keys = ON"); });
   return out;
 }
 
@@ -99,6 +100,13 @@ void LedgerDatabase::check_is_sound() {
   if (verdict != "ok") throw Error(error_code::kLedgerCorrupt, "check ledger", file_, verdict);
 }
 
+void LedgerDatabase::check_foreign_keys() {
+  SQLite::Statement broken(database_, "PRAGMA foreign_key_check");
+  if (!broken.executeStep()) return;
+  throw Error(error_code::kLedgerCorrupt, "migrate ledger", file_,
+              "a row of " + broken.getColumn(0).getString() + " refers to one that is not there");
+}
+
 void LedgerDatabase::migrate() {
   for (const LedgerMigration& step : ledger_migrations()) {
     if (guarded("read schema of ledger", file_, [&] { return user_version(); }) >= step.version) {
@@ -106,6 +114,7 @@ void LedgerDatabase::migrate() {
     }
     transact("migrate ledger to", step.name, [&] {
       database_.exec(std::string(step.sql));
+      check_foreign_keys();
       database_.exec("PRAGMA user_version = " + std::to_string(step.version));
       database_.exec("PRAGMA application_id = " + std::to_string(kApplicationId));
     });

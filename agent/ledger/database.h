@@ -74,6 +74,7 @@ class LedgerDatabase {
 
   void check_is_ledger();
   void check_is_sound();
+  void check_foreign_keys();
   void migrate();
   [[nodiscard]] int user_version();
   [[noreturn]] void rethrow(const SQLite::Exception& failure, std::string_view operation,

@@ -13,6 +13,7 @@
 #include "core/crypto.h"
 #include "core/file_state.h"
 #include "core/ids.h"
+#include "core/split/part_planner.h"
 #include "core/wire.h"
 
 namespace waybill {
@@ -21,14 +22,21 @@ namespace waybill {
 /// that was stepped back, and counts as due.
 inline constexpr std::int64_t kRetryPauseMaxMs = 15 * 60 * 1000;
 
-/// One literal file the agency exported, as these bytes, and how far it has travelled.
+/// One literal file the agency exported, or one part of it, and how far it has travelled.
 struct JobFile {
   FileId file_number;
   std::string relative_path;
-  Sha256Hex content_sha256;
+  Sha256Hex content_sha256;   ///< of the bytes that travel
+  Sha256Hex original_sha256;  ///< of the partner's whole file; the same unless this is a part
+  FilePart part;              ///< which bytes of the file travel; its rows are not kept
+  std::int32_t part_count = 1;
   std::int32_t export_number = 1;
   FileTag file_tag;
-  std::int64_t size_bytes = 0;
+  std::int32_t spec_version = 0;  ///< of the spec when it was hashed; 0: unknown
+  std::string delivery_date;      ///< "YYYY-MM-DD" as its name says; "": by the day it came
+  std::int32_t chunk_number = 1;  ///< of the files the partner makes as one set
+  std::int32_t chunk_count = 1;
+  std::int64_t size_bytes = 0;  ///< of the bytes that travel
   std::int64_t mtime_ns = 0;
   FileState state = FileState::kReady;
   std::int64_t job_number = 0;  ///< 0: not in a delivery yet
@@ -75,10 +83,13 @@ struct Move {
 struct HashedFile {
   std::string relative_path;
   FileTag file_tag;
-  Sha256Hex content_sha256;
-  std::int64_t size_bytes = 0;  ///< as counted
+  PartPlan plan;                  ///< what the file is made of; one part when it travels whole
+  std::int32_t spec_version = 0;  ///< of the spec by which it was cut
   std::int64_t mtime_ns = 0;
   std::string file_id;
+  std::string delivery_date{};  ///< as its name says, or ""
+  std::int32_t chunk_number = 1;
+  std::int32_t chunk_count = 1;
 };
 
 /// What a hash meant to the ledger.
@@ -88,6 +99,7 @@ enum class Discovery : std::uint8_t {
   kRediscovered,   ///< given up before because its bytes were gone; they are back
   kExportedAgain,  ///< delivered before, written again: central will be told of a duplicate
   kStaysRefused,   ///< refused before, and the bytes are the same
+  kSpecRenewed,    ///< refused before; a newer file spec will judge the same bytes
 };
 
 }  // namespace waybill

@@ -100,11 +100,13 @@ class Ledger {
   void record_paths(std::span<const PathRecord> paths);
   /// The names are gone: their rows go, and versions that were not on their way yet vanish.
   void forget_paths(std::span<const std::string> relative_paths);
-  /// Names that matched no spec, or several, are looked at again (the specs have changed).
+  /// The specs have changed: names that matched none, or several, are looked at again, and so are
+  /// files that were refused by an older version of their spec.
   void rematch_paths();
 
   // ---- versions of files (ledger_files.cc)
-  /// Makes each hash a version, or finds the one it is. In the order given.
+  /// Makes each hash a version (a row for each of its parts), or finds the one it is. In the order
+  /// given.
   std::vector<Discovery> record_hashes(std::span<const HashedFile> files);
   /// All moves and their events, or none. Compare-and-set: WB-1105 when a file has left `from`
   /// or the move is not in core/file_state.h.
@@ -119,7 +121,8 @@ class Ledger {
   [[nodiscard]] std::optional<JobFile> find(const JobFileId& job_file_id);
   [[nodiscard]] std::optional<JobFile> find_in_job(const JobKey& job_key,
                                                    const std::string& relative_path,
-                                                   const Sha256Hex& content_sha256);
+                                                   const Sha256Hex& content_sha256,
+                                                   std::int32_t part_number);
   /// Ready files without a delivery, or of that delivery. A file whose content another file of the
   /// same tag is carrying to central right now is held back: it may turn out a duplicate.
   [[nodiscard]] std::vector<JobFile> files_to_register(std::size_t limit);
@@ -133,6 +136,7 @@ class Ledger {
   [[nodiscard]] std::optional<Job> open_job(const std::string& delivery_date);
   [[nodiscard]] std::optional<Job> find_job(std::int64_t job_number);
   Job make_job(const JobKey& key, const std::string& delivery_date, const std::string& name);
+  /// Puts ready files into the delivery; the other parts of a split file come along.
   void assign_job(std::int64_t job_number, std::span<const JobFile> files);
   void job_opened(std::int64_t job_number, const JobId& central_job_id);
   void close_job(std::int64_t job_number, const std::string& reason);
@@ -156,6 +160,9 @@ class Ledger {
   void touch_job_of(FileId file);
   Discovery record_hash(const HashedFile& file);
   void add_version(const HashedFile& file, std::int32_t export_number);
+  void add_part(const HashedFile& file, const FilePart& part, std::int32_t export_number);
+  [[nodiscard]] std::vector<JobFile> last_export(const HashedFile& file);
+  Discovery see_again(const HashedFile& file, const std::vector<JobFile>& parts);
   void give_up_unsent(const std::string& relative_path, const Sha256Hex& except, FileEvent event);
 
   const Clock& clock_;

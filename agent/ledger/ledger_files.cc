@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "agent/ledger/database.h"
 #include "agent/ledger/event_draft.h"
 #include "agent/ledger/ledger.h"
@@ -11,17 +13,24 @@ namespace sql {
 constexpr const char* kListVersions =
     WAYBILL_SELECT_JOB_FILE "WHERE f.relative_path = :relative_path ORDER BY f.file_number";
 
-constexpr const char* kFindLastExport = WAYBILL_SELECT_JOB_FILE
-    "WHERE f.relative_path = :relative_path AND f.content_sha256 = :content_sha256 "
-    "ORDER BY f.export_number DESC LIMIT 1";
+constexpr const char* kListLastExport = WAYBILL_SELECT_JOB_FILE
+    "WHERE f.relative_path = :relative_path AND f.original_sha256 = :original_sha256 "
+    "AND f.export_number = (SELECT max(last.export_number) FROM job_file AS last "
+    "                        WHERE last.relative_path = :relative_path "
+    "                          AND last.original_sha256 = :original_sha256) "
+    "ORDER BY f.part_number";
 
 constexpr const char* kFindFile = WAYBILL_SELECT_JOB_FILE "WHERE f.file_number = :file_number";
 
-constexpr const char* kAddVersion = R"sql(
-  INSERT INTO job_file (relative_path, content_sha256, export_number, file_tag, size_bytes,
+constexpr const char* kAddPart = R"sql(
+  INSERT INTO job_file (relative_path, content_sha256, original_sha256, part_number, part_count,
+                        first_source_row, head_bytes, begin_byte, end_byte, export_number, file_tag,
+                        spec_version, delivery_date, chunk_number, chunk_count, size_bytes,
                         mtime_ns, state, discovered_at_ms, updated_at_ms)
-  VALUES (:relative_path, :content_sha256, :export_number, :file_tag, :size_bytes, :mtime_ns,
-          'ready', :now_ms, :now_ms)
+  VALUES (:relative_path, :content_sha256, :original_sha256, :part_number, :part_count,
+          :first_source_row, :head_bytes, :begin_byte, :end_byte, :export_number, :file_tag,
+          :spec_version, :delivery_date, :chunk_number, :chunk_count, :size_bytes,
+          :mtime_ns, 'ready', :now_ms, :now_ms)
 )sql";
 
 constexpr const char* kRecordPathHash = R"sql(
@@ -90,6 +99,19 @@ wire::FileProblem problem_of_unsent(FileEvent event) {
   return {std::string(error_code::kFileChanged.id), "its bytes changed before they were sent", {}};
 }
 
+bool is_ours(const JobFile& part) { return is_in_our_hands(part.state); }
+
+bool is_refused(const JobFile& part) { return part.state == FileState::kRefused; }
+
+/// Nothing of it is ours or central's to do any more: it was gone before it was sent.
+bool is_given_up(const JobFile& part) {
+  return part.state == FileState::kSuperseded || part.state == FileState::kVanished;
+}
+
+bool is_delivered(const JobFile& part) {
+  return is_taken_by_central(part.state) || part.state == FileState::kDuplicate;
+}
+
 }  // namespace
 
 // ---- discovery
@@ -105,68 +127,111 @@ std::vector<Discovery> Ledger::record_hashes(std::span<const HashedFile> files) 
 
 Discovery Ledger::record_hash(const HashedFile& file) {
   Prepared mark = database_->prepared(sql::kRecordPathHash);
-  mark->bind(":size_bytes", file.size_bytes);
+  mark->bind(":size_bytes", file.plan.size_bytes);
   mark->bind(":mtime_ns", file.mtime_ns);
   mark->bind(":file_id", file.file_id);
   mark->bind(":relative_path", file.relative_path);
   mark->exec();
-  give_up_unsent(file.relative_path, file.content_sha256, FileEvent::kChanged);
+  give_up_unsent(file.relative_path, file.plan.original_sha256, FileEvent::kChanged);
 
-  std::optional<JobFile> last;
-  {
-    Prepared find = database_->prepared(sql::kFindLastExport);
-    find->bind(":relative_path", file.relative_path);
-    find->bind(":content_sha256", file.content_sha256);
-    if (auto* row = find.next()) last = read_job_file(*row);
-  }
-  if (!last) {
+  const std::vector<JobFile> parts = last_export(file);
+  if (parts.empty()) {
     add_version(file, 1);
     return Discovery::kNew;
   }
-  const bool is_taken = is_taken_by_central(last->state) || last->state == FileState::kDuplicate;
-  if (is_taken && last->mtime_ns != file.mtime_ns) {
-    add_version(file, last->export_number + 1);
+  const std::int32_t next_export = parts.front().export_number + 1;
+  if (std::all_of(parts.begin(), parts.end(), is_delivered)) {
+    if (parts.front().mtime_ns == file.mtime_ns) return Discovery::kSame;  // a remount
+    add_version(file, next_export);
     return Discovery::kExportedAgain;
   }
-  if (is_taken) return Discovery::kSame;  // a remount: other inode, same file
+  if (std::any_of(parts.begin(), parts.end(), is_refused)) {
+    const bool is_cut_short = std::any_of(parts.begin(), parts.end(), is_given_up);
+    const bool is_judged_anew = parts.front().spec_version < file.spec_version &&
+                                std::none_of(parts.begin(), parts.end(), is_ours);
+    if (is_cut_short || is_judged_anew) {
+      add_version(file, next_export);
+      return is_judged_anew ? Discovery::kSpecRenewed : Discovery::kRediscovered;
+    }
+  }
+  return see_again(file, parts);
+}
 
-  Prepared again = database_->prepared(sql::kSeeAgain);
-  again->bind(":mtime_ns", file.mtime_ns);
-  again->bind(":file_number", last->file_number.value);
-  again->exec();
-  if (next_state(last->state, FileEvent::kRediscovered)) {
-    move_one({.file = last->file_number, .from = last->state, .event = FileEvent::kRediscovered});
+std::vector<JobFile> Ledger::last_export(const HashedFile& file) {
+  std::vector<JobFile> out;
+  Prepared list = database_->prepared(sql::kListLastExport);
+  list->bind(":relative_path", file.relative_path);
+  list->bind(":original_sha256", file.plan.original_sha256);
+  while (auto* row = list.next()) out.push_back(read_job_file(*row));
+  return out;
+}
+
+/// The bytes are those of a version that is not delivered; its given-up parts start anew.
+Discovery Ledger::see_again(const HashedFile& file, const std::vector<JobFile>& parts) {
+  bool is_back = false;
+  for (const JobFile& part : parts) {
+    Prepared again = database_->prepared(sql::kSeeAgain);
+    again->bind(":mtime_ns", file.mtime_ns);
+    again->bind(":file_number", part.file_number.value);
+    again->exec();
+    if (!is_given_up(part)) continue;
+    is_back = true;
+    move_one({.file = part.file_number, .from = part.state, .event = FileEvent::kRediscovered});
     Prepared anew = database_->prepared(sql::kStartAnew);
     anew->bind(":mtime_ns", file.mtime_ns);
-    anew->bind(":file_number", last->file_number.value);
+    anew->bind(":file_number", part.file_number.value);
     anew->exec();
-    return Discovery::kRediscovered;
   }
+  if (is_back) return Discovery::kRediscovered;
   append_event({.kind = "seen_again",
                 .relative_path = file.relative_path,
-                .content_sha256 = file.content_sha256,
-                .file_number = last->file_number});
-  return last->state == FileState::kRefused ? Discovery::kStaysRefused : Discovery::kSame;
+                .content_sha256 = parts.front().content_sha256,
+                .file_number = parts.front().file_number});
+  const bool stays_refused = std::any_of(parts.begin(), parts.end(), is_refused);
+  return stays_refused ? Discovery::kStaysRefused : Discovery::kSame;
 }
 
 void Ledger::add_version(const HashedFile& file, std::int32_t export_number) {
-  Prepared add = database_->prepared(sql::kAddVersion);
+  for (const FilePart& part : file.plan.parts) add_part(file, part, export_number);
+}
+
+void Ledger::add_part(const HashedFile& file, const FilePart& part, std::int32_t export_number) {
+  const std::size_t part_count = file.plan.parts.size();
+  Prepared add = database_->prepared(sql::kAddPart);
   add->bind(":relative_path", file.relative_path);
-  add->bind(":content_sha256", file.content_sha256);
+  add->bind(":content_sha256", part.content_sha256);
+  add->bind(":original_sha256", file.plan.original_sha256);
+  add->bind(":part_number", part.number);
+  add->bind(":part_count", static_cast<std::int64_t>(part_count));
+  add->bind(":first_source_row", part.first_source_row);
+  add->bind(":head_bytes", part.head_bytes);
+  add->bind(":begin_byte", part.begin_byte);
+  add->bind(":end_byte", part.end_byte);
   add->bind(":export_number", export_number);
   add->bind(":file_tag", file.file_tag.value);
-  add->bind(":size_bytes", file.size_bytes);
+  add->bind(":spec_version", file.spec_version);
+  add->bind(":delivery_date", file.delivery_date);
+  add->bind(":chunk_number", file.chunk_number);
+  add->bind(":chunk_count", file.chunk_count);
+  add->bind(":size_bytes", part.size_bytes());
   add->bind(":mtime_ns", file.mtime_ns);
   add->bind(":now_ms", clock_.now_ms());
   add->exec();
+  nlohmann::json detail = {{"file_tag", file.file_tag.value},
+                           {"size_bytes", part.size_bytes()},
+                           {"export_number", export_number}};
+  if (part_count > 1) {
+    detail["part_number"] = part.number;
+    detail["part_count"] = part_count;
+    detail["first_source_row"] = part.first_source_row;
+    detail["original_sha256"] = file.plan.original_sha256;
+  }
   append_event({.kind = "discovered",
                 .relative_path = file.relative_path,
-                .content_sha256 = file.content_sha256,
+                .content_sha256 = part.content_sha256,
                 .file_number = FileId{database_->last_rowid()},
                 .to_state = to_string(FileState::kReady),
-                .detail = {{"file_tag", file.file_tag.value},
-                           {"size_bytes", file.size_bytes},
-                           {"export_number", export_number}}});
+                .detail = std::move(detail)});
 }
 
 void Ledger::give_up_unsent(const std::string& relative_path, const Sha256Hex& except,
@@ -181,7 +246,7 @@ void Ledger::give_up_unsent(const std::string& relative_path, const Sha256Hex& e
     // A running upload finds out by itself; what was sent already is settled with central.
     const bool is_unsent =
         version.state == FileState::kReady || version.state == FileState::kQueued;
-    if (!is_unsent || version.content_sha256 == except) continue;
+    if (!is_unsent || version.original_sha256 == except) continue;
     move_one({.file = version.file_number,
               .from = version.state,
               .event = event,

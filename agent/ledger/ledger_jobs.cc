@@ -17,9 +17,15 @@ constexpr const char* kAddJob = R"sql(
   VALUES (:job_key, :delivery_date, :delivery_name, 'open', :now_ms, :now_ms)
 )sql";
 
+// The other parts of the file come along: a set that lies in two jobs would wait for ever.
 constexpr const char* kAssignJob = R"sql(
   UPDATE job_file SET job_number = :job_number
-   WHERE file_number = :file_number AND state = 'ready'
+   WHERE state = 'ready'
+     AND (file_number = :file_number
+          OR job_number IS NULL
+         AND (relative_path, original_sha256, export_number) =
+             (SELECT relative_path, original_sha256, export_number FROM job_file
+               WHERE file_number = :file_number AND part_count > 1))
 )sql";
 
 constexpr const char* kTouchJob =

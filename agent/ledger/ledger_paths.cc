@@ -31,6 +31,19 @@ constexpr const char* kRematchPaths = R"sql(
   UPDATE path SET state = 'settling', error_code = '' WHERE state IN ('unknown', 'ambiguous')
 )sql";
 
+// Its newest version was refused by an older version of the spec: the same bytes get another try.
+constexpr const char* kReconsiderRefused = R"sql(
+  UPDATE path SET state = 'settling'
+   WHERE state = 'recorded'
+     AND EXISTS (SELECT 1 FROM job_file AS f JOIN file_spec AS s ON s.file_tag = f.file_tag
+                  WHERE f.relative_path = path.relative_path AND f.state = 'refused'
+                    AND f.spec_version < s.version
+                    AND NOT EXISTS (SELECT 1 FROM job_file AS newer
+                                     WHERE newer.relative_path = f.relative_path
+                                       AND newer.file_number > f.file_number
+                                       AND newer.part_number <= f.part_number))
+)sql";
+
 }  // namespace sql
 
 std::optional<PathRecord> Ledger::find_path(const std::string& relative_path) {
@@ -103,8 +116,10 @@ void Ledger::forget_paths(std::span<const std::string> relative_paths) {
 }
 
 void Ledger::rematch_paths() {
-  database_->transact("match paths again", "",
-                      [&] { database_->prepared(sql::kRematchPaths)->exec(); });
+  database_->transact("match paths again", "", [&] {
+    database_->prepared(sql::kRematchPaths)->exec();
+    database_->prepared(sql::kReconsiderRefused)->exec();
+  });
 }
 
 }  // namespace waybill

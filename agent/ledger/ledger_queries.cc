@@ -16,13 +16,15 @@ constexpr const char* kFindByCentralId =
 
 constexpr const char* kFindInJob = WAYBILL_SELECT_JOB_FILE
     "WHERE j.job_key = :job_key AND f.relative_path = :relative_path "
-    "AND f.content_sha256 = :content_sha256 ORDER BY f.export_number DESC LIMIT 1";
+    "AND f.content_sha256 = :content_sha256 AND f.part_number = :part_number ORDER BY "
+    "f.export_number DESC LIMIT 1";
 
 constexpr const char* kFilesToRegister = WAYBILL_SELECT_JOB_FILE
     "WHERE f.state = 'ready' AND " WAYBILL_IS_DUE
     "AND NOT EXISTS (SELECT 1 FROM job_file AS first "
     "                 WHERE first.file_tag = f.file_tag "
-    "                   AND first.content_sha256 = f.content_sha256 "
+    "                   AND first.original_sha256 = f.original_sha256 "
+    "                   AND first.part_number = f.part_number "
     "                   AND first.file_number < f.file_number "
     "                   AND first.state IN ('ready', 'queued', 'uploading', 'uploaded', "
     "                                       'unsettled', 'received')) "
@@ -85,12 +87,14 @@ std::optional<JobFile> Ledger::find(const JobFileId& job_file_id) {
 }
 
 std::optional<JobFile> Ledger::find_in_job(const JobKey& job_key, const std::string& relative_path,
-                                           const Sha256Hex& content_sha256) {
+                                           const Sha256Hex& content_sha256,
+                                           std::int32_t part_number) {
   return database_->guarded("find", "job_file", [&]() -> std::optional<JobFile> {
     Prepared find = database_->prepared(sql::kFindInJob);
     find->bind(":job_key", job_key.value);
     find->bind(":relative_path", relative_path);
     find->bind(":content_sha256", content_sha256);
+    find->bind(":part_number", part_number);
     auto* row = find.next();
     if (row == nullptr) return std::nullopt;
     return read_job_file(*row);

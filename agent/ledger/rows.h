@@ -10,11 +10,14 @@
 
 // A SELECT of job files starts with this; macros, because statements are put together from
 // literals so that each stays one constant text.
-#define WAYBILL_SELECT_JOB_FILE                                                                \
-  "SELECT f.file_number, f.relative_path, f.content_sha256, f.export_number, f.file_tag, "     \
-  "f.size_bytes, f.mtime_ns, f.state, coalesce(f.job_number, 0), coalesce(j.job_key, ''), "    \
-  "coalesce(f.job_file_id, ''), f.entity, f.rows_staged, f.duplicate_of, f.error, "            \
-  "f.attempt_count, f.next_attempt_at_ms, f.central_seq, f.discovered_at_ms, f.updated_at_ms " \
+#define WAYBILL_SELECT_JOB_FILE                                                                 \
+  "SELECT f.file_number, f.relative_path, f.content_sha256, f.original_sha256, f.part_number, " \
+  "f.part_count, f.first_source_row, f.head_bytes, f.begin_byte, f.end_byte, "                  \
+  "f.export_number, f.file_tag, f.spec_version, f.delivery_date, f.chunk_number, "              \
+  "f.chunk_count, f.size_bytes, f.mtime_ns, f.state, coalesce(f.job_number, 0), "               \
+  "coalesce(j.job_key, ''), coalesce(f.job_file_id, ''), f.entity, f.rows_staged, "             \
+  "f.duplicate_of, f.error, f.attempt_count, f.next_attempt_at_ms, f.central_seq, "             \
+  "f.discovered_at_ms, f.updated_at_ms "                                                        \
   "FROM job_file AS f LEFT JOIN job AS j ON j.job_number = f.job_number "
 
 #define WAYBILL_SELECT_PATH                                                            \

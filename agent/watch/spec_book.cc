@@ -1,5 +1,7 @@
 #include "agent/watch/spec_book.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 
 namespace waybill {
@@ -23,7 +25,7 @@ std::vector<std::string> SpecBook::fill(const std::vector<wire::Specs::Entry>& s
   specs_.clear();
   for (const wire::Specs::Entry& entry : specs) {
     try {
-      specs_.push_back(parse_file_spec(entry.spec));
+      specs_.push_back({parse_file_spec(entry.spec), entry.version});
     } catch (const Error& error) {
       problems.emplace_back(error.what());
     }
@@ -33,23 +35,24 @@ std::vector<std::string> SpecBook::fill(const std::vector<wire::Specs::Entry>& s
 
 std::variant<SpecMatch, NoMatch> SpecBook::match(const std::string& relative_path) const {
   const std::string base = base_name(relative_path);
-  const FileSpec* found = nullptr;
-  for (const FileSpec& spec : specs_) {
-    if (!matches_file_name(spec, base)) continue;
+  const Entry* found = nullptr;
+  for (const Entry& entry : specs_) {
+    if (!matches_file_name(entry.spec, base)) continue;
     if (found != nullptr) return NoMatch::kAmbiguous;
-    found = &spec;
+    found = &entry;
   }
   if (found == nullptr) return NoMatch::kUnknown;
-  const std::optional<NameFields> fields = fields_of(*found, base);
+  const std::optional<NameFields> fields = fields_of(found->spec, base);
   if (!fields) return NoMatch::kUnknown;
-  return SpecMatch{found, *fields};
+  return SpecMatch{&found->spec, found->version, *fields};
 }
 
 std::optional<SpecMatch> SpecBook::find(const FileTag& tag,
                                         const std::string& relative_path) const {
-  for (const FileSpec& spec : specs_) {
+  for (const auto& [spec, version] : specs_) {
     if (spec.file_tag != tag) continue;
-    return SpecMatch{&spec, fields_of(spec, base_name(relative_path)).value_or(NameFields{})};
+    const std::optional<NameFields> fields = fields_of(spec, base_name(relative_path));
+    return SpecMatch{&spec, version, fields.value_or(NameFields{})};
   }
   return std::nullopt;
 }

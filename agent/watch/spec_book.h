@@ -19,6 +19,7 @@ enum class NoMatch : std::uint8_t { kUnknown, kAmbiguous };
 /// The spec of a name, and what the name itself tells by it.
 struct SpecMatch {
   const FileSpec* spec = nullptr;  ///< never null; good until the book is filled again
+  std::int32_t version = 0;        ///< central's, of the spec
   NameFields fields;
 };
 
@@ -39,7 +40,12 @@ class SpecBook {
   [[nodiscard]] bool empty() const { return specs_.empty(); }
 
  private:
-  std::vector<FileSpec> specs_;
+  struct Entry {
+    FileSpec spec;
+    std::int32_t version = 0;  ///< central's
+  };
+
+  std::vector<Entry> specs_;
 };
 
 }  // namespace waybill

@@ -78,6 +78,12 @@ class PosixReadableFile final : public ReadableFile {
     }
   }
 
+  void seek(std::int64_t offset_bytes) override {
+    if (::lseek(fd_.get(), offset_bytes, SEEK_SET) < 0) {
+      fail(error_code::kFileUnreadable, "seek in", name_);
+    }
+  }
+
   [[nodiscard]] FileStat stat() const override {
     struct stat raw {};
     if (::fstat(fd_.get(), &raw) != 0) fail(error_code::kFileUnreadable, "stat", name_);

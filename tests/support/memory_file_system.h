@@ -176,6 +176,7 @@ class MemoryFileSystem final : public FileSystem {
       at_ += count;
       return count;
     }
+    void seek(std::int64_t offset_bytes) override { at_ = static_cast<std::size_t>(offset_bytes); }
     [[nodiscard]] FileStat stat() const override { return files_.stat_of(*node_); }
 
    private:

@@ -60,12 +60,16 @@ struct LedgerFixture {
   void close() { ledger.reset(); }
   void open() { ledger = std::make_unique<Ledger>(files, clock, folder.path()); }
 
+  static PartPlan whole(const std::string& bytes) {
+    PartPlanner planner{FileSpec()};
+    planner.feed(bytes);
+    return planner.finish();
+  }
   static HashedFile hashed(const std::string& path, const std::string& bytes,
                            std::int64_t mtime_ns = 1) {
     return {.relative_path = path,
             .file_tag = FileTag("recipe"),
-            .content_sha256 = sha256_hex(bytes),
-            .size_bytes = static_cast<std::int64_t>(bytes.size()),
+            .plan = whole(bytes),
             .mtime_ns = mtime_ns,
             .file_id = "1:1"};
   }

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "agent/ledger/ledger_report.h"
+#include "agent/ledger/migrations.h"
 #include "core/error.h"
 #include "tests/unit/agent/ledger_fixture.h"
 
@@ -271,7 +272,7 @@ TEST_CASE("ledger: cursor, specs and moves of a sync are stored together or not 
   f.discover("a.csv", "a");
   SyncResult result;
   result.cursor = 41;
-  result.specs = wire::Specs{"digest", {{FileTag("recipe"), 1, {{"file_tag", "recipe"}}}}};
+  result.specs = wire::Specs{"digest", {{FileTag("recipe"), 1, {{"file_tag", "recipe"}}}}, {}};
   result.moves = {{.file = f.newest("a.csv").file_number,
                    .from = FileState::kUploaded,
                    .event = FileEvent::kArrived}};
@@ -284,4 +285,40 @@ TEST_CASE("ledger: cursor, specs and moves of a sync are stored together or not 
   f.open();
   CHECK(f.ledger->meta_number(meta::kSyncCursor) == 41);
   CHECK(f.ledger->specs().size() == 1);
+}
+
+// Goal:   a ledger of an earlier release keeps every file, its place in its job and its events.
+// Method: the first migration alone makes a ledger with a job, two files and their events.
+TEST_CASE("ledger: one of an earlier release is brought up to date and loses nothing",
+          "[agent][ledger]") {
+  LedgerFixture f;
+  f.close();
+  std::filesystem::remove(f.file());
+  const std::string hash(64, 'a');
+  {
+    SecondConnection old(f.file());
+    REQUIRE(old.run(std::string(ledger_migrations().front().sql)) == "");
+    REQUIRE(old.run("INSERT INTO job VALUES (1, 'key', '2026-11-20', 'nightly', 'open', '', 1, 1, "
+                    "0)") == "");
+    REQUIRE(old.run("INSERT INTO job_file (relative_path, content_sha256, file_tag, size_bytes, "
+                    "mtime_ns, state, job_number, job_file_id, discovered_at_ms, updated_at_ms) "
+                    "VALUES ('recipe.csv', '" +
+                    hash + "', 'recipe', 12, 5, 'verified', 1, 'id-1', 7, 8)") == "");
+    REQUIRE(old.run("INSERT INTO event VALUES (1, 7, 'discovered', 'recipe.csv', '" + hash +
+                    "', 1, '', 'ready', '{}', '" + std::string(64, '0') + "', 'h1')") == "");
+    REQUIRE(old.run("PRAGMA user_version = 1; PRAGMA application_id = 1465467468;") == "");
+  }
+  f.open();
+  const JobFile file = f.newest("recipe.csv");
+  CHECK(file.original_sha256 == hash);
+  CHECK(file.part_count == 1);
+  CHECK(file.part.size_bytes() == 12);
+  CHECK(file.state == FileState::kVerified);
+  CHECK(file.job_key.value == "key");
+  CHECK(file.job_file_id.value == "id-1");
+  SecondConnection look(f.file());
+  CHECK(look.ask("SELECT file_number FROM event") == "1");
+  CHECK(look.ask("PRAGMA foreign_key_check") == "");
+  CHECK(look.run("DELETE FROM job_file") == "a version of a file is never forgotten");
+  f.move("recipe.csv", FileEvent::kStaged);
 }

@@ -131,12 +131,12 @@ TEST_CASE("reconciler: a spec this program cannot read leaves the last good one 
           "[agent][reconciler]") {
   ReconcilerFixture f;
   const nlohmann::json good = EngineFixture::spec("recipe");
-  f.central.answer.file_specs = wire::Specs{"d1", {{FileTag("recipe"), 1, good}}};
+  f.central.answer.file_specs = wire::Specs{"d1", {{FileTag("recipe"), 1, good}}, {}};
   (void)f.sync();
   nlohmann::json bad = good;
   bad["entity"] = "a_table_of_tomorrow";
   f.central.answer.file_specs = wire::Specs{
-      "d2", {{FileTag("recipe"), 2, bad}, {FileTag("party"), 1, EngineFixture::spec("party")}}};
+      "d2", {{FileTag("recipe"), 2, bad}, {FileTag("party"), 1, EngineFixture::spec("party")}}, {}};
   (void)f.sync();
   const auto specs = f.ledger->specs();
   REQUIRE(specs.size() == 2);

@@ -1,0 +1,353 @@
+-- 0024 What people decide: resume, retry, skip, retire; the guarded way by which staged rows leave.
+-- Why:    a halted agency needs a way on, each with a reason, a name and an event.
+-- Needs:  0023.   Locks: each staging table for an instant, while its trigger is replaced.
+-- Rule:   released migrations are never edited; add the next number.
+
+-- Staged rows leave by one way only: staging.remove_rows names the file here first, and takes the name
+-- away at its end. Nobody else may write here, so nobody else can delete a row.
+CREATE TABLE staging.retirement (
+  transaction_id xid8 NOT NULL,
+  job_file_id    uuid NOT NULL,
+  CONSTRAINT a_transaction_retires_a_file_once PRIMARY KEY (transaction_id, job_file_id)
+);
+COMMENT ON TABLE  staging.retirement IS 'Files whose rows are being removed; no row of it outlives its transaction.';
+COMMENT ON COLUMN staging.retirement.transaction_id IS 'The transaction that removes the rows.';
+COMMENT ON COLUMN staging.retirement.job_file_id IS 'The file whose rows it may remove.';
+ALTER TABLE staging.retirement ENABLE ROW LEVEL SECURITY;
+
+CREATE FUNCTION staging.guard_rows() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF TG_OP <> 'DELETE' OR NOT EXISTS (SELECT FROM staging.retirement AS r WHERE r.transaction_id = pg_current_xact_id()) THEN
+    PERFORM ingest.refuse('WB-2110', 409,
+      format('%s.%s is a record of custody: %s is not possible', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP),
+      'Records of custody are append-only; nothing to do.');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION staging.guard_rows() IS 'Trigger: refuses (WB-2110) every change of staged rows but the removal of a retired file''s.';
+
+CREATE FUNCTION staging.check_removed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF EXISTS (SELECT FROM removed AS d WHERE NOT EXISTS (
+       SELECT FROM staging.retirement AS r
+        WHERE r.transaction_id = pg_current_xact_id() AND r.job_file_id = d.job_file_id)) THEN
+    PERFORM ingest.refuse('WB-2110', 409, format('rows of staging.%s are of a file that is not being retired', TG_TABLE_NAME),
+      'Records of custody are append-only; nothing to do.');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION staging.check_removed() IS 'Trigger: refuses (WB-2110) the removal of rows of any other file.';
+
+DO $$
+DECLARE
+  e record;
+BEGIN
+  FOR e IN SELECT entity FROM ingest.entity ORDER BY entity LOOP
+    EXECUTE format($sql$
+      DROP TRIGGER a_staged_row_is_never_changed ON staging.%1$I;
+      CREATE TRIGGER a_staged_row_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON staging.%1$I
+        FOR EACH STATEMENT EXECUTE FUNCTION staging.guard_rows();
+      CREATE TRIGGER only_rows_of_a_retired_file_leave AFTER DELETE ON staging.%1$I
+        REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION staging.check_removed();
+    $sql$, e.entity);
+  END LOOP;
+END
+$$;
+
+CREATE FUNCTION staging.remove_rows(p_file ingest.job_file) RETURNS bigint
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_rows bigint;
+BEGIN
+  INSERT INTO staging.retirement (transaction_id, job_file_id) VALUES (pg_current_xact_id(), p_file.job_file_id);
+  EXECUTE format('DELETE FROM staging.%I AS r WHERE r.job_file_id = $1', p_file.entity) USING p_file.job_file_id;
+  GET DIAGNOSTICS v_rows = ROW_COUNT;
+  DELETE FROM staging.retirement AS r WHERE r.transaction_id = pg_current_xact_id() AND r.job_file_id = p_file.job_file_id;
+  RETURN v_rows;
+END
+$$;
+COMMENT ON FUNCTION staging.remove_rows(ingest.job_file) IS 'Removes the staged rows of one file and returns how many they were.';
+
+-- Decisions -------------------------------------------------------------------------------------------
+CREATE FUNCTION ingest.check_decision(p_reason text, p_actor text) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+  IF coalesce(length(btrim(p_reason)), 0) NOT BETWEEN 1 AND 500 OR coalesce(length(btrim(p_actor)), 0) NOT BETWEEN 1 AND 200
+     OR ingest.plain_text(p_reason) <> p_reason OR ingest.plain_text(p_actor) <> p_actor THEN
+    PERFORM ingest.refuse('WB-5006', 400, 'a decision names its reason (1 to 500 characters, no address) and who made it',
+      'Give a reason in words.');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION ingest.check_decision(text, text) IS 'Refuses (WB-5006) a decision without reason or name.';
+
+CREATE FUNCTION ingest.not_possible(p_message text) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+  PERFORM ingest.refuse('WB-5006', 409, p_message, 'See the file''s state and its events.');
+END
+$$;
+COMMENT ON FUNCTION ingest.not_possible(text) IS 'Refuses (WB-5006) a decision that the state of things does not allow.';
+
+-- The partner's whole file that a job_file stands for or is a part of.
+CREATE FUNCTION ingest.whole_file(p_file ingest.job_file) RETURNS SETOF ingest.job_file
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT f.* FROM ingest.job_file AS f
+   WHERE f.tenant_id = p_file.tenant_id
+     AND (f.job_file_id = coalesce(p_file.split_of, p_file.job_file_id)
+          OR f.split_of = coalesce(p_file.split_of, p_file.job_file_id)
+          OR p_file.part_count > 1 AND p_file.split_of IS NULL AND f.part_count = p_file.part_count AND f.split_of IS NULL
+             AND f.file_tag = p_file.file_tag AND f.original_sha256 = p_file.original_sha256 AND f.job_id = p_file.job_id)
+   ORDER BY f.opened_seq
+$$;
+COMMENT ON FUNCTION ingest.whole_file(ingest.job_file) IS 'The file itself, or the split file and all its parts.';
+
+-- Locks the tenant of a file and reads the file. A person's call names the tenant that it must be of.
+CREATE FUNCTION ingest.file_to_decide(p_job_file_id uuid, p_tenant_id uuid) RETURNS ingest.job_file
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_file ingest.job_file;
+BEGIN
+  SELECT f.* INTO v_file FROM ingest.job_file AS f
+   WHERE f.job_file_id = p_job_file_id AND f.tenant_id = coalesce(p_tenant_id, f.tenant_id);
+  IF NOT FOUND THEN
+    PERFORM ingest.refuse('WB-2104', 404, 'no such file is registered here', 'Correct the id.');
+  END IF;
+  PERFORM ingest.lock_tenant(v_file.tenant_id);
+  SELECT f.* INTO STRICT v_file FROM ingest.job_file AS f WHERE f.job_file_id = p_job_file_id;
+  RETURN v_file;
+END
+$$;
+COMMENT ON FUNCTION ingest.file_to_decide(uuid, uuid) IS 'The file that a decision is about, with its tenant locked; refused (WB-2104) when there is none.';
+
+CREATE FUNCTION ingest.reactivate(p_tenant_id uuid, p_reason text, p_actor text) RETURNS text
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+  UPDATE ingest.tenant AS t
+     SET state = 'active', state_reason = p_reason, state_changed_at = ingest.clock(), halted_by_file = NULL
+   WHERE t.tenant_id = p_tenant_id AND t.state = 'halted';
+  IF FOUND THEN
+    UPDATE ingest.job_file AS f SET next_attempt_at = ingest.clock()
+     WHERE f.tenant_id = p_tenant_id AND f.state IN ('received', 'verified', 'staged', 'processed')
+       AND f.next_attempt_at > ingest.clock();
+    PERFORM ingest.append_event(p_tenant_id, 'tenant_resumed', p_actor, p_details => jsonb_build_object('reason', p_reason));
+  END IF;
+  RETURN (SELECT t.state FROM ingest.tenant AS t WHERE t.tenant_id = p_tenant_id);
+END
+$$;
+COMMENT ON FUNCTION ingest.reactivate(uuid, text, text) IS 'Ends a halt: steps that failed are due at once; an agency that is not halted stays as it is.';
+
+-- After a decision about a file: its agency goes on if this file is what halted it.
+CREATE FUNCTION ingest.resume_after(p_file ingest.job_file, p_reason text, p_actor text) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+  IF EXISTS (SELECT FROM ingest.tenant AS t JOIN ingest.whole_file(p_file) AS w ON w.job_file_id = t.halted_by_file
+              WHERE t.tenant_id = p_file.tenant_id AND t.state = 'halted') THEN
+    PERFORM ingest.reactivate(p_file.tenant_id, p_reason, p_actor);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION ingest.resume_after(ingest.job_file, text, text) IS 'Resumes an agency that this file had halted.';
+
+-- One refused file goes on: read by the newest spec, from its stored object, or awaited at a new path.
+CREATE FUNCTION ingest.reopen_file(p_file ingest.job_file, p_actor text, p_details jsonb) RETURNS text
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_spec ingest.file_spec := ingest.newest_spec(p_file.tenant_id, p_file.file_tag);
+  v_more jsonb := p_details;
+BEGIN
+  IF v_spec.entity IS NULL OR v_spec.is_withdrawn AND p_file.entity IS NULL THEN
+    PERFORM ingest.not_possible('no file spec knows the tag of this file');
+  ELSIF NOT v_spec.is_withdrawn THEN
+    v_more := v_more || jsonb_build_object('entity', v_spec.entity, 'file_spec_version', v_spec.version);
+  END IF;
+  IF EXISTS (SELECT FROM ingest.job_file AS f WHERE f.split_of = p_file.job_file_id AND f.object_path IS NOT NULL)
+     AND NOT EXISTS (SELECT FROM ingest.job_file AS f
+                      WHERE f.split_of = p_file.job_file_id AND f.state = 'refused' AND f.object_path IS NOT NULL
+                        AND ingest.stored_size(f.bucket, f.object_path) IS DISTINCT FROM f.size_bytes) THEN
+    RETURN ingest.move_file(p_file.job_file_id, 'split_again', p_actor, p_details);
+  ELSIF p_file.object_path IS NOT NULL AND ingest.stored_size(p_file.bucket, p_file.object_path) = p_file.size_bytes THEN
+    RETURN ingest.move_file(p_file.job_file_id, 'retried', p_actor, v_more);
+  END IF;
+  RETURN ingest.move_file(p_file.job_file_id, 'upload_asked_again', p_actor, v_more || jsonb_build_object(
+    'bucket', ingest.setting_text('bucket'),
+    'object_path', ingest.new_object_path((SELECT t.slug FROM ingest.tenant AS t WHERE t.tenant_id = p_file.tenant_id),
+      p_file.job_id, p_file.job_file_id, p_file.file_tag, p_file.relative_path, p_file.part_number, p_file.part_count)));
+END
+$$;
+COMMENT ON FUNCTION ingest.reopen_file(ingest.job_file, text, jsonb) IS
+  'A refused file is received again, split again, or awaited again; returns the state.';
+
+CREATE FUNCTION ingest.do_retry(p_file ingest.job_file, p_reason text, p_actor text, p_options jsonb) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_file    ingest.job_file;
+  v_state   text;
+  v_count   integer := 0;
+  v_details jsonb := jsonb_build_object('reason', p_reason);
+BEGIN
+  IF jsonb_typeof(coalesce(p_options, '{}')) <> 'object' OR coalesce(jsonb_typeof(p_options -> 'allow_older'), 'boolean') <> 'boolean' THEN
+    PERFORM ingest.malformed('options is an object; allow_older is a boolean');
+  ELSIF (p_options ->> 'allow_older')::boolean THEN
+    v_details := v_details || '{"allow_older": true}';
+  END IF;
+  FOR v_file IN SELECT w.* FROM ingest.whole_file(p_file) AS w WHERE w.state = 'refused' ORDER BY w.split_of NULLS FIRST, w.opened_seq LOOP
+    IF v_file.split_of IS NULL THEN
+      v_state := ingest.reopen_file(v_file, p_actor, v_details);
+    ELSIF v_state = 'split' AND v_file.object_path IS NOT NULL THEN
+      PERFORM ingest.reopen_file(v_file, p_actor, v_details);
+    ELSE
+      CONTINUE;  -- its file is cut again
+    END IF;
+    v_count := v_count + 1;
+  END LOOP;
+  IF v_count = 0 THEN
+    PERFORM ingest.not_possible(format('a file that is %s is not retried; only a refused one is', p_file.state));
+  END IF;
+  PERFORM ingest.resume_after(p_file, p_reason, p_actor);
+  RETURN jsonb_build_object('files', v_count,
+    'state', (SELECT f.state FROM ingest.job_file AS f WHERE f.job_file_id = p_file.job_file_id));
+END
+$$;
+COMMENT ON FUNCTION ingest.do_retry(ingest.job_file, text, text, jsonb) IS 'Retries a refused file with all refused parts of it.';
+
+CREATE FUNCTION ingest.do_skip(p_file ingest.job_file, p_reason text, p_actor text) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_file  ingest.job_file;
+  v_count integer := 0;
+BEGIN
+  FOR v_file IN SELECT w.* FROM ingest.whole_file(p_file) AS w
+                 WHERE w.state IN ('awaiting_upload', 'received', 'verified', 'split')
+                    OR w.state = 'refused' AND w.skipped_at IS NULL LOOP
+    PERFORM ingest.move_file(v_file.job_file_id, 'skipped', p_actor, jsonb_build_object('reason', p_reason),
+      coalesce(v_file.error, '{"code": "WB-2115", "message": "an operator set the file aside"}'));
+    v_count := v_count + 1;
+  END LOOP;
+  IF v_count = 0 AND p_file.skipped_at IS NULL THEN
+    PERFORM ingest.not_possible(format('a file that is %s is not skipped', p_file.state));
+  END IF;
+  PERFORM ingest.resume_after(p_file, p_reason, p_actor);
+  RETURN jsonb_build_object('files', v_count, 'state', 'refused');
+END
+$$;
+COMMENT ON FUNCTION ingest.do_skip(ingest.job_file, text, text) IS 'Sets a file aside with all unstaged parts of it: it counts as settled.';
+
+CREATE FUNCTION ingest.do_retire(p_file ingest.job_file, p_reason text, p_actor text) RETURNS jsonb
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_file  ingest.job_file;
+  v_rows  bigint;
+  v_all   bigint := 0;
+  v_count integer := 0;
+BEGIN
+  IF NOT EXISTS (SELECT FROM ingest.whole_file(p_file) AS w WHERE w.state IN ('staged', 'processed', 'archived')) THEN
+    PERFORM ingest.not_possible(format('a file that is %s has no rows to retire', p_file.state));
+  END IF;
+  FOR v_file IN SELECT w.* FROM ingest.whole_file(p_file) AS w LOOP
+    IF v_file.state IN ('staged', 'processed', 'archived', 'split') THEN
+      v_rows := staging.remove_rows(v_file);
+      PERFORM ingest.move_file(v_file.job_file_id, 'retired', p_actor, jsonb_build_object('reason', p_reason, 'rows', v_rows),
+        '{"code": "WB-2115", "message": "an operator retired the file: its rows were removed"}');
+      v_all := v_all + v_rows;
+      v_count := v_count + 1;
+    ELSIF v_file.state IN ('awaiting_upload', 'received', 'verified') THEN
+      PERFORM ingest.move_file(v_file.job_file_id, 'skipped', p_actor, jsonb_build_object('reason', p_reason),
+        '{"code": "WB-2115", "message": "an operator retired the file that this is a part of"}');
+    END IF;
+  END LOOP;
+  PERFORM ingest.resume_after(p_file, p_reason, p_actor);
+  RETURN jsonb_build_object('rows', v_all, 'files', v_count, 'state', 'retired');
+END
+$$;
+COMMENT ON FUNCTION ingest.do_retire(ingest.job_file, text, text) IS
+  'Removes the staged rows of a file and all its parts; the same content may come again.';
+
+CREATE FUNCTION ingest.retry_file(p_job_file_id uuid, p_reason text, p_actor text, p_options jsonb DEFAULT '{}') RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  PERFORM ingest.authorize('ingest.retry_file');
+  PERFORM ingest.check_decision(p_reason, p_actor);
+  RETURN ingest.do_retry(ingest.file_to_decide(p_job_file_id, NULL), p_reason, 'operator:' || p_actor, p_options);
+END
+$$;
+COMMENT ON FUNCTION ingest.retry_file(uuid, text, text, jsonb) IS
+  'An operator has a refused file read again, by the newest spec; option allow_older stages it though newer ones are processed.';
+
+CREATE FUNCTION ingest.skip_file(p_job_file_id uuid, p_reason text, p_actor text) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  PERFORM ingest.authorize('ingest.skip_file');
+  PERFORM ingest.check_decision(p_reason, p_actor);
+  RETURN ingest.do_skip(ingest.file_to_decide(p_job_file_id, NULL), p_reason, 'operator:' || p_actor);
+END
+$$;
+COMMENT ON FUNCTION ingest.skip_file(uuid, text, text) IS 'An operator sets a refused or waiting file aside: nothing waits for it any more.';
+
+CREATE FUNCTION ingest.retire_file(p_job_file_id uuid, p_reason text, p_actor text) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  PERFORM ingest.authorize('ingest.retire_file');
+  PERFORM ingest.check_decision(p_reason, p_actor);
+  RETURN ingest.do_retire(ingest.file_to_decide(p_job_file_id, NULL), p_reason, 'operator:' || p_actor);
+END
+$$;
+COMMENT ON FUNCTION ingest.retire_file(uuid, text, text) IS 'An operator removes the staged rows of a file; returns how many rows of how many files.';
+
+CREATE FUNCTION ingest.resume_tenant(p_slug text, p_reason text, p_actor text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  v_tenant_id uuid;
+BEGIN
+  PERFORM ingest.authorize('ingest.resume_tenant');
+  PERFORM ingest.check_decision(p_reason, p_actor);
+  v_tenant_id := ingest.tenant_by_slug(p_slug);
+  PERFORM ingest.lock_tenant(v_tenant_id);
+  RETURN ingest.reactivate(v_tenant_id, p_reason, 'operator:' || p_actor);
+END
+$$;
+COMMENT ON FUNCTION ingest.resume_tenant(text, text, text) IS 'An operator lets a halted agency go on; returns its state.';
+
+-- Signed-in people ------------------------------------------------------------------------------------
+CREATE FUNCTION public.ingest_decide(
+  action text, tenant text, job_file_id uuid DEFAULT NULL, reason text DEFAULT NULL, options jsonb DEFAULT '{}'
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  v_tenant_id uuid := (SELECT t.tenant_id FROM ingest.tenant AS t WHERE t.slug = ingest_decide.tenant);
+  v_actor     text := (ingest.authorize('public.ingest_decide', v_tenant_id)).actor;
+  v_file      ingest.job_file;
+BEGIN
+  PERFORM ingest.check_decision(ingest_decide.reason, v_actor);
+  IF ingest_decide.action = 'resume' THEN
+    PERFORM ingest.lock_tenant(v_tenant_id);
+    RETURN jsonb_build_object('state', ingest.reactivate(v_tenant_id, ingest_decide.reason, v_actor));
+  ELSIF ingest_decide.action IS NULL OR ingest_decide.action NOT IN ('retry', 'skip', 'retire') THEN
+    PERFORM ingest.malformed('action is resume, retry, skip or retire');
+  END IF;
+  v_file := ingest.file_to_decide(ingest_decide.job_file_id, v_tenant_id);
+  RETURN CASE ingest_decide.action
+    WHEN 'retry' THEN ingest.do_retry(v_file, ingest_decide.reason, v_actor, ingest_decide.options)
+    WHEN 'skip' THEN ingest.do_skip(v_file, ingest_decide.reason, v_actor)
+    ELSE ingest.do_retire(v_file, ingest_decide.reason, v_actor) END;
+END
+$$;
+COMMENT ON FUNCTION public.ingest_decide(text, text, uuid, text, jsonb) IS
+  'A signed-in operator of the agency resumes it, or retries, skips or retires one of its files.';
+
+CREATE FUNCTION public.ingest_deliveries(tenant text, days integer DEFAULT 7) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  v_tenant_id uuid := (SELECT t.tenant_id FROM ingest.tenant AS t WHERE t.slug = ingest_deliveries.tenant);
+BEGIN
+  PERFORM ingest.authorize('public.ingest_deliveries', v_tenant_id);
+  RETURN jsonb_build_object(
+    'tenant', (SELECT jsonb_build_object('state', t.state, 'reason', t.state_reason) FROM ingest.tenant AS t WHERE t.tenant_id = v_tenant_id),
+    'deliveries', ingest.delivery_rows(v_tenant_id, least(greatest(coalesce(ingest_deliveries.days, 7), 1), 366)));
+END
+$$;
+COMMENT ON FUNCTION public.ingest_deliveries(text, integer) IS 'A signed-in member sees the agency''s deliveries of the last days.';

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "central/channels/gzip_channel.h"
+#include "central/channels/sqlite_channel.h"
 #include "central/channels/zip_channel.h"
 
 namespace waybill {
@@ -27,7 +28,10 @@ class TextChannel final : public Channel {
 
 std::unique_ptr<Channel> open_content(const FileSpec& spec, RowSink sink,
                                       std::int64_t first_source_row,
-                                      const ChannelOptions& /*options*/) {
+                                      const ChannelOptions& options) {
+  if (spec.format == FileFormat::kSqlite) {
+    return open_sqlite(spec, std::move(sink), first_source_row, options);
+  }
   return std::make_unique<TextChannel>(spec, std::move(sink), first_source_row);
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "core/utf8.h"
@@ -107,6 +108,12 @@ void TableRows::find_value(const ErrorCode& code, std::string message, TablePlac
     finding.column_number = static_cast<std::int32_t>(column + 1);
   }
   findings_.add(std::move(finding));
+}
+
+bool TableRows::is_read(std::size_t column) const {
+  const auto& columns = builder_.map().columns();
+  return std::any_of(columns.begin(), columns.end(),
+                     [&](const MappedColumn& mapped) { return mapped.field_index == column; });
 }
 
 ReadSummary TableRows::summary() const {

@@ -41,6 +41,8 @@ class TableRows {
   /// What is wrong with the file as a whole; nothing more will be read.
   void refuse_file(const ErrorCode& code, std::string message, TablePlace place = {});
 
+  /// Does a value of the table's column go into the payload?
+  [[nodiscard]] bool is_read(std::size_t column) const;
   [[nodiscard]] bool started() const { return started_; }
   /// Nothing more can be read.
   [[nodiscard]] bool ended() const { return ended_; }

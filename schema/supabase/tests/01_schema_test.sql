@@ -10,12 +10,12 @@ CREATE TEMP VIEW our_function AS
   SELECT p.* FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
    WHERE n.nspname IN ('ingest', 'staging') OR n.nspname = 'public' AND p.proname LIKE 'ingest\_%';
 
-SELECT tables_are('ingest', ARRAY['agent', 'artifact', 'enrolment_code', 'entity', 'file_spec', 'job', 'job_event',
-  'job_file', 'job_file_move', 'lease', 'ledger_anchor', 'setting', 'tenant', 'tenant_clock', 'tenant_user']);
-SELECT tables_are('staging', ARRAY['component', 'variant', 'recipe', 'recipe_line', 'party', 'uom_conversion', 'open_load']);
+SELECT tables_are('ingest', ARRAY['agent', 'alert', 'artifact', 'delivery', 'delivery_move', 'delivery_plan', 'enrolment_code', 'entity', 'entry_point',
+  'file_spec', 'job', 'job_event', 'job_file', 'job_file_move', 'lease', 'ledger_anchor', 'pending_wait', 'setting', 'tenant', 'tenant_clock', 'tenant_user']);
+SELECT tables_are('staging', ARRAY['component', 'variant', 'recipe', 'recipe_line', 'party', 'uom_conversion', 'open_load', 'retirement']);
 SELECT views_are('staging', ARRAY['provenance', 'any_row']);
 SELECT set_eq('SELECT entity FROM ingest.entity',
-  $$SELECT relname::text FROM our_table WHERE nspname = 'staging' AND relkind = 'r' AND relname <> 'open_load'$$, 'each entity has its staging table and each table its entity');
+  $$SELECT relname::text FROM our_table WHERE nspname = 'staging' AND relkind = 'r' AND relname NOT IN ('open_load', 'retirement')$$, 'each entity has its staging table and each table its entity');
 SELECT set_eq($$SELECT DISTINCT entity FROM pg_get_viewdef('staging.any_row'::regclass) AS v,
                        regexp_matches(v, 'FROM staging\.([a-z_]+)', 'g') AS m (match), LATERAL (SELECT match[1] AS entity) AS e$$,
   'SELECT entity FROM ingest.entity', 'any_row reads every staging table');
@@ -44,17 +44,19 @@ SELECT set_eq($$SELECT proname::text FROM our_function WHERE has_function_privil
   ARRAY['ingest_enroll', 'ingest_open_job', 'ingest_renew_uploads', 'ingest_confirm_uploads', 'ingest_close_job', 'ingest_sync', 'ingest_inventory'],
   'anon may execute the seven RPCs and nothing else');
 SELECT set_eq($$SELECT pronamespace::regnamespace || '.' || proname FROM our_function WHERE has_function_privilege('authenticated', oid, 'EXECUTE')$$,
-  ARRAY['public.ingest_enroll', 'public.ingest_open_job', 'public.ingest_renew_uploads', 'public.ingest_confirm_uploads', 'public.ingest_close_job',
-        'public.ingest_sync', 'public.ingest_inventory', 'ingest.my_tenants', 'staging.lineage'],
-  'a signed-in person may execute the RPCs, lineage and what row security asks');
+  $$SELECT function FROM ingest.entry_point WHERE caller <> 'service'$$,
+  'a signed-in person may execute what the list says, and nothing else');
 SELECT set_eq($$SELECT proname::text FROM our_function WHERE has_function_privilege('service_role', oid, 'EXECUTE')$$,
-  ARRAY['note_arrivals', 'claim_next', 'heartbeat', 'finish_verify', 'finish_stage', 'refuse_file', 'finish_move', 'fail_step', 'create_tenant',
-        'set_tenant_state', 'create_enrolment_code', 'put_file_spec', 'revoke_agent', 'put_setting', 'lineage'],
-  'the worker''s role may execute its own functions and no RPC');
+  $$SELECT split_part(function, '.', 2) FROM ingest.entry_point WHERE caller = 'service' UNION SELECT 'lineage'$$,
+  'the worker''s role may execute what the list says, and no RPC');
+SELECT is_empty($$SELECT e.function FROM ingest.entry_point AS e
+  WHERE (SELECT count(*) FROM our_function AS f WHERE f.pronamespace::regnamespace || '.' || f.proname = e.function) <> 1$$, 'what the list names exists, once');
+SELECT is_empty($$SELECT e.function FROM ingest.entry_point AS e JOIN our_function AS f ON f.pronamespace::regnamespace || '.' || f.proname = e.function
+  WHERE e.decided_by = 'authorize' AND position(format('ingest.authorize(%L', e.function) IN f.prosrc) = 0$$, 'and asks ingest.authorize by its own name');
 SELECT is_empty($$SELECT oid::regprocedure FROM our_function WHERE pronamespace = 'public'::regnamespace AND NOT prosecdef$$,
   'every RPC runs with its owner''s rights');
-SELECT is_empty($$SELECT oid::regprocedure FROM our_function WHERE pronamespace = 'public'::regnamespace
-  AND EXISTS (SELECT FROM unnest(proargnames) AS a WHERE a LIKE '%tenant%' OR a LIKE '%agent_id%')$$, 'no RPC takes a tenant or agent id');
+SELECT is_empty($$SELECT oid::regprocedure FROM our_function WHERE pronamespace = 'public'::regnamespace AND has_function_privilege('anon', oid, 'EXECUTE')
+  AND EXISTS (SELECT FROM unnest(proargnames) AS a WHERE a LIKE '%tenant%' OR a LIKE '%agent_id%')$$, 'no RPC of agents takes a tenant or agent id');
 SELECT function_returns('public', 'ingest_enroll', ARRAY['text', 'text', 'text', 'jsonb'], 'jsonb');
 SELECT function_returns('public', 'ingest_open_job', ARRAY['text', 'jsonb', 'jsonb'], 'jsonb');
 SELECT function_returns('public', 'ingest_renew_uploads', ARRAY['uuid[]'], 'jsonb');
@@ -76,10 +78,10 @@ SELECT ok(NOT has_any_column_privilege('authenticated', 'ingest.enrolment_code',
 SELECT ok(NOT has_any_column_privilege('authenticated', 'ingest.setting', 'SELECT'), 'settings are not for people');
 
 -- Guards of every staging table
-SELECT is_empty($$SELECT t.relname FROM our_table AS t WHERE t.nspname = 'staging' AND t.relkind = 'r' AND t.relname <> 'open_load' AND NOT EXISTS (
+SELECT is_empty($$SELECT t.relname FROM our_table AS t WHERE t.nspname = 'staging' AND t.relkind = 'r' AND t.relname NOT IN ('open_load', 'retirement') AND NOT EXISTS (
   SELECT FROM pg_trigger AS g WHERE g.tgrelid = t.oid AND g.tgname = 'a_row_belongs_to_a_file_of_its_tenant' AND g.tgenabled <> 'D')$$,
   'every staging table has the tenant guard');
-SELECT is_empty($$SELECT t.relname FROM our_table AS t WHERE t.nspname = 'staging' AND t.relkind = 'r' AND t.relname <> 'open_load' AND NOT EXISTS (
+SELECT is_empty($$SELECT t.relname FROM our_table AS t WHERE t.nspname = 'staging' AND t.relkind = 'r' AND t.relname NOT IN ('open_load', 'retirement') AND NOT EXISTS (
   SELECT FROM pg_trigger AS g WHERE g.tgrelid = t.oid AND g.tgname = 'a_staged_row_is_never_changed' AND g.tgenabled <> 'D')$$,
   'every staging table is append-only');
 SELECT col_is_pk('staging', e.entity, ARRAY['job_file_id', 'source_row'], e.entity || ': a source row of a file is staged once') FROM ingest.entity AS e;
@@ -89,11 +91,15 @@ SELECT col_type_is('staging', e.entity, 'payload', 'jsonb', e.entity || ': paylo
 
 -- The moves, as design and agent have them
 SELECT results_eq('SELECT from_state, event, to_state FROM ingest.job_file_move ORDER BY 1, 2', $$VALUES
-  ('awaiting_upload', 'arrived', 'received'), ('awaiting_upload', 'found_duplicate', 'duplicate'), ('awaiting_upload', 'refused', 'refused'),
-  ('awaiting_upload', 'size_mismatched', 'awaiting_upload'), ('new', 'found_duplicate', 'duplicate'), ('new', 'opened', 'awaiting_upload'),
-  ('new', 'refused', 'refused'), ('processed', 'archived', 'archived'), ('received', 'found_duplicate', 'duplicate'),
+  ('archived', 'retired', 'retired'), ('awaiting_upload', 'arrived', 'received'), ('awaiting_upload', 'found_duplicate', 'duplicate'),
+  ('awaiting_upload', 'refused', 'refused'), ('awaiting_upload', 'size_mismatched', 'awaiting_upload'), ('awaiting_upload', 'skipped', 'refused'),
+  ('new', 'found_duplicate', 'duplicate'), ('new', 'opened', 'awaiting_upload'), ('new', 'refused', 'refused'), ('new', 'split_off', 'received'),
+  ('processed', 'archived', 'archived'), ('processed', 'retired', 'retired'), ('received', 'found_duplicate', 'duplicate'),
   ('received', 'hash_matched', 'verified'), ('received', 'hash_mismatched', 'awaiting_upload'), ('received', 'refused', 'refused'),
-  ('staged', 'renamed', 'processed'), ('verified', 'found_duplicate', 'duplicate'), ('verified', 'refused', 'refused'),
+  ('received', 'skipped', 'refused'), ('refused', 'retried', 'received'), ('refused', 'skipped', 'refused'), ('refused', 'split_again', 'split'),
+  ('refused', 'upload_asked_again', 'awaiting_upload'), ('split', 'parts_processed', 'processed'), ('split', 'refused', 'refused'),
+  ('split', 'retired', 'retired'), ('split', 'skipped', 'refused'), ('staged', 'renamed', 'processed'), ('staged', 'retired', 'retired'),
+  ('verified', 'found_duplicate', 'duplicate'), ('verified', 'refused', 'refused'), ('verified', 'skipped', 'refused'), ('verified', 'split', 'split'),
   ('verified', 'staged', 'staged')$$, 'the legal moves of a file are these');
 SELECT is((SELECT count(*) FROM storage.buckets WHERE id = 'waybill-exports' AND NOT public), 1::bigint, 'the bucket is there and private');
 

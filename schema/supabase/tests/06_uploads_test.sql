@@ -84,14 +84,14 @@ SELECT is(ingest.note_arrivals(), 0, 'a second look finds nothing new');
 SELECT test.as_agent('birch token');
 SELECT test.deliver('kb', 'a.csv', 'abc');
 SELECT is(public.ingest_close_job('kb', 'set complete') ->> 'state', 'closed', 'closed while a file is under way');
-SELECT set_eq($$SELECT test.step() FROM generate_series(1, 30)$$, ARRAY['verify', 'stage', 'rename', 'archive', NULL], 'the worker works all off');
+SELECT set_eq($$SELECT test.step() FROM generate_series(1, 60)$$, ARRAY['verify', 'stage', 'rename', 'archive', NULL], 'the worker works all off');
 SELECT is((SELECT state FROM ingest.job WHERE job_key = 'kb'), 'complete', 'and then the job is complete');
 SELECT is(public.ingest_close_job('kb', 'set complete') ->> 'state', 'complete', 'closing it again says so');
 
 -- of two copies that both arrived, hashing decides
 DO $$ BEGIN FOR i IN 1 .. 100 LOOP EXIT WHEN test.step() IS NULL; END LOOP; END $$;
 SELECT is((SELECT jsonb_agg(test.state((e ->> 'job_file_id')::uuid)) FROM h, jsonb_array_elements(a) AS e),
-  '["archived", "duplicate", "awaiting_upload", "awaiting_upload"]', 'the first to be verified is staged, its copy a duplicate');
+  '["processed", "duplicate", "awaiting_upload", "awaiting_upload"]', 'the first to be verified is staged, its copy a duplicate');
 SELECT is((SELECT count(*) FROM staging.component, h WHERE job_file_id = (a #>> '{1,job_file_id}')::uuid), 0::bigint, 'of which no row is staged');
 
 SELECT * FROM finish();

@@ -6,17 +6,22 @@ SELECT no_plan();
 
 SELECT test.deliver('k' || e.entity, e.entity || '.csv', 'content of ' || e.entity, e.entity) FROM ingest.entity AS e;
 SELECT count(test.step()) FROM generate_series(1, 40);
+SELECT test.close('k' || e.entity) FROM ingest.entity AS e;
+SELECT ingest.put_delivery_plan('alder', '{"files": [{"file_tag": "component"}]}', 'x');
+SELECT ingest.raise_alert(test.id('alder'), 'tenant_halted', NULL, 'x');
+SELECT count(test.step()) FROM generate_series(1, 40);
 SELECT public.ingest_sync(0, '{}', jsonb_build_object('seq', 1, 'hash', test.sha('head')));
 
 CREATE TEMP TABLE fixed (name text);  -- nothing of them may change
 INSERT INTO fixed SELECT 'staging.' || entity FROM ingest.entity
-  UNION ALL SELECT unnest(ARRAY['ingest.artifact', 'ingest.job_event', 'ingest.ledger_anchor', 'ingest.file_spec', 'ingest.job_file_move', 'ingest.entity']);
+  UNION ALL SELECT unnest(ARRAY['ingest.artifact', 'ingest.job_event', 'ingest.ledger_anchor', 'ingest.file_spec', 'ingest.job_file_move', 'ingest.entity', 'ingest.delivery_move', 'ingest.delivery_plan']);
 CREATE TEMP TABLE kept (name text);  -- columns may change, rows stay
 INSERT INTO kept SELECT * FROM fixed UNION ALL SELECT unnest(ARRAY['ingest.tenant', 'ingest.tenant_clock', 'ingest.agent', 'ingest.enrolment_code',
-  'ingest.job', 'ingest.job_file', 'ingest.lease', 'ingest.setting']);
+  'ingest.job', 'ingest.job_file', 'ingest.lease', 'ingest.setting',
+  'ingest.delivery', 'ingest.alert', 'ingest.entry_point']);
 SELECT set_eq($$SELECT n.nspname || '.' || c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-  WHERE n.nspname IN ('ingest', 'staging') AND c.relkind = 'r'$$, $$SELECT name FROM kept UNION ALL SELECT unnest(ARRAY['ingest.tenant_user', 'staging.open_load'])$$,
-  'every table is tried, but for memberships and loads, which end');
+  WHERE n.nspname IN ('ingest', 'staging') AND c.relkind = 'r'$$, $$SELECT name FROM kept UNION ALL SELECT unnest(ARRAY['ingest.tenant_user', 'ingest.pending_wait', 'staging.open_load', 'staging.retirement'])$$,
+  'every table is tried, but for memberships, waits, loads and retirements, which end');
 GRANT SELECT ON fixed, kept TO postgres;
 GRANT USAGE ON SCHEMA test TO postgres;
 SET LOCAL ROLE postgres;
@@ -36,9 +41,9 @@ $$;
 SELECT is(test.tries('ingest.job_file', c), 'WB-2110 409', 'job_file: ' || c) FROM unnest(ARRAY[
   'job_file_id = gen_random_uuid()', 'tenant_id = gen_random_uuid()', 'job_id = gen_random_uuid()', 'delivery_date = delivery_date + 1', 'opened_seq = opened_seq + 1000',
   'file_tag = ''x''', 'entity = ''party''', 'file_spec_version = 2', 'relative_path = ''x''', 'content_sha256 = repeat(''0'', 64)',
-  'original_sha256 = repeat(''0'', 64)', 'size_bytes = 1', 'modified_at = NULL', 'part_number = 2', 'part_count = 2', 'first_source_row = 2', 'opened_at = now() - interval ''1 day''']) AS c;
+  'original_sha256 = repeat(''0'', 64)', 'size_bytes = 1', 'modified_at = NULL', 'part_number = 2', 'part_count = 2', 'first_source_row = 2', 'delivery_name = ''x''', 'precedence = 0', 'chunk_number = 2', 'chunk_count = 2', 'split_of = gen_random_uuid()', 'opened_at = now() - interval ''1 day''']) AS c;
 SELECT is(test.tries('ingest.job', c), 'WB-2110 409', 'job: ' || c) FROM unnest(ARRAY[
-  'job_id = gen_random_uuid()', 'tenant_id = gen_random_uuid()', 'agent_id = gen_random_uuid()', 'job_key = ''x''', 'delivery_date = delivery_date + 1', 'delivery_name = ''x''']) AS c;
+  'job_id = gen_random_uuid()', 'tenant_id = gen_random_uuid()', 'agent_id = gen_random_uuid()', 'job_key = ''x''', 'delivery_date = delivery_date + 1', 'delivery_name = ''x''', 'kind = ''history''', 'precedence = 0', 'allow_older = true']) AS c;
 SELECT is(test.tries('ingest.agent', c), 'WB-2110 409', 'agent: ' || c) FROM unnest(ARRAY[
   'agent_id = gen_random_uuid()', 'tenant_id = gen_random_uuid()', 'token_sha256 = repeat(''0'', 64)', 'enrolment_code_id = gen_random_uuid()']) AS c;
 SELECT is(test.tries('ingest.tenant', c), 'WB-2110 409', 'tenant: ' || c) FROM unnest(ARRAY['tenant_id = gen_random_uuid()', 'slug = ''x''']) AS c;

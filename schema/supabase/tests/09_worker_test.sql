@@ -25,11 +25,12 @@ SELECT set_eq($$SELECT c ->> 'tenant' FROM claimed$$, ARRAY['alder', 'birch', NU
   'two workers get two agencies; a third gets nothing, though alder has another file: one at a time');
 CREATE TEMP TABLE c1 AS SELECT c FROM claimed WHERE c ->> 'tenant' = 'alder';
 CREATE TEMP TABLE c2 AS SELECT c FROM claimed WHERE c ->> 'tenant' = 'birch';
-SELECT results_eq('SELECT jsonb_object_keys(c) FROM c1 ORDER BY 1', $$SELECT unnest(ARRAY['attempt', 'bucket', 'content_sha256', 'entity', 'fence', 'file_tag',
-  'first_source_row', 'job_file_id', 'job_id', 'job_key', 'object_path', 'part_count', 'part_number', 'relative_path', 'size_bytes', 'spec', 'spec_version', 'step', 'target_path',
+SELECT results_eq('SELECT jsonb_object_keys(c) FROM c1 ORDER BY 1', $$SELECT unnest(ARRAY['attempt', 'bucket', 'content_sha256', 'delivery_kind', 'entity', 'fence', 'file_tag',
+  'first_source_row', 'job_file_id', 'job_id', 'job_key', 'object_path', 'original_sha256',
+  'part_count', 'part_number', 'relative_path', 'size_bytes', 'skip_known_rows', 'spec', 'spec_version', 'split_of', 'step', 'target_path',
   'tenant', 'tenant_id']) AS k ORDER BY 1$$, 'a claim says all that the step needs');
 SELECT is(c - '{tenant_id,fence,job_id,bucket,object_path,spec}'::text[], jsonb_build_object('tenant', 'alder', 'step', 'verify', 'job_key', 'k1', 'job_file_id', one,
-  'target_path', NULL, 'content_sha256', test.sha('one'), 'size_bytes', 3, 'file_tag', 'component', 'entity', 'component', 'relative_path', 'x/one.csv',
+  'target_path', NULL, 'content_sha256', test.sha('one'), 'original_sha256', test.sha('one'), 'split_of', NULL, 'delivery_kind', 'nightly', 'skip_known_rows', false, 'size_bytes', 3, 'file_tag', 'component', 'entity', 'component', 'relative_path', 'x/one.csv',
   'part_number', 1, 'part_count', 1, 'first_source_row', 1, 'spec_version', 1, 'attempt', 1), 'the oldest file first') FROM c1, f;
 
 -- fence
@@ -61,16 +62,19 @@ SELECT is((SELECT actor FROM ingest.job_event AS e, f WHERE e.job_file_id = f.on
 SELECT test.lapse_lease('birch');
 SELECT is(test.finish(c), 'verified', 'a lapsed lease that nobody took over still counts: the fence is the latest') FROM c2;
 
--- order: verify, then stage by delivery, then rename, then archive
+-- order: each file is verified, staged and renamed before the next; what is over is archived
 SELECT is((SELECT c ->> 'step' FROM ingest.claim_next('w1', 60) AS c WHERE c ->> 'tenant' IN ('alder', 'birch')) IN ('verify', 'stage'), true, 'work goes on');
 SELECT test.lapse_lease('alder'), test.lapse_lease('birch');
 SELECT ingest.set_tenant_state('birch', 'halted', 'looking into it', 'x');
-SELECT results_eq($$SELECT test.step(4) FROM generate_series(1, 8)$$,
-  $$VALUES ('verify'), ('stage'), ('stage'), ('rename'), ('rename'), ('archive'), ('archive'), (NULL)$$, 'what arrived is hashed first, then staged, then tidied up; birch waits');
+SELECT results_eq($$SELECT test.step(4) FROM generate_series(1, 6)$$,
+  $$VALUES ('stage'), ('rename'), ('verify'), ('stage'), ('rename'), (NULL)$$, 'one file after the other is staged and renamed; birch waits');
+SELECT test.as_agent('alder token');
+SELECT is(test.close('k1'), 'closed', 'when the job is closed');
+SELECT results_eq('SELECT test.step() FROM generate_series(1, 3)', $$VALUES ('archive'), ('archive'), (NULL)$$, 'its files are archived');
 SELECT is(test.state(id), 'verified', 'a halted agency''s file stays') FROM b;
 SELECT ingest.set_tenant_state('birch', 'active', NULL, 'x');
 SELECT is(test.step(), 'stage', 'until it is active again');
-SELECT results_eq('SELECT test.step() FROM generate_series(1, 3)', $$VALUES ('rename'), ('archive'), (NULL)$$, 'and goes all the way');
+SELECT results_eq('SELECT test.step() FROM generate_series(1, 2)', $$VALUES ('rename'), (NULL)$$, 'and goes on');
 SELECT results_eq($$SELECT relative_path, state, rows_staged, staged_by FROM ingest.job_file, f WHERE job_file_id IN (one, two) ORDER BY 1$$,
   $$VALUES ('two.csv', 'archived', 4::bigint, 'worker:tester'), ('x/one.csv', 'archived', 4::bigint, 'worker:tester')$$, 'alder''s files have gone all the way');
 SELECT matches((SELECT object_path FROM ingest.job_file, f WHERE job_file_id = two),
@@ -116,13 +120,18 @@ BEGIN
 END
 $$;
 UPDATE ingest.job_file SET next_attempt_at = 'infinity' WHERE state IN ('verified', 'staged', 'processed');
-SELECT results_eq('SELECT test.fail(true) FROM generate_series(1, 9)', $$SELECT unnest(ARRAY['5 s', '10 s', '20 s', '40 s', '80 s', '160 s', '320 s', '1 hour', '1 hour']::interval[])$$,
-  'a failed step is tried again after growing pauses, and hourly after max_attempts');
+SELECT results_eq('SELECT test.fail(true) FROM generate_series(1, 9)', $$SELECT unnest(ARRAY['5 s', '10 s', '20 s', '40 s', '80 s', '160 s', '320 s', '640 s', '900 s']::interval[])$$,
+  'a failed step is tried again after growing pauses, at most every 15 minutes');
+SELECT is((SELECT count(*) FROM ingest.alert WHERE kind = 'step_exhausted' AND code = 'WB-4004'), 1::bigint, 'after max_attempts a person is told, once');
+SELECT is((SELECT state FROM ingest.tenant WHERE slug = 'alder'), 'active', 'and the agency is not halted');
 SELECT is((SELECT details ->> 'is_exhausted' FROM ingest.job_event WHERE event = 'step_failed' ORDER BY seq DESC LIMIT 1), 'true', 'which the log says');
 SELECT is((SELECT error_code || state FROM ingest.job_file WHERE relative_path = 'fails.csv'), 'WB-4004received', 'the file keeps its state and shows the problem');
 SELECT is(test.step(), 'verify', 'when it works at last');
 SELECT is((SELECT attempt_count::text || coalesce(error_code, '-') FROM ingest.job_file WHERE relative_path = 'fails.csv'), '0-', 'count and problem are gone');
-SELECT is(test.fail(false), '1 hour', 'a permanent failure is tried hourly at once');
+SELECT is(test.fail(false), '0 s', 'a permanent failure is not tried again by itself');
+SELECT matches((SELECT state || ': ' || state_reason FROM ingest.tenant WHERE slug = 'alder'), '^halted: WB-4004: .*fails\.csv', 'but halts the agency, naming file and code');
+SELECT is((SELECT count(*) FROM ingest.alert WHERE kind = 'tenant_halted'), 1::bigint, 'and tells a person');
+SELECT is(ingest.resume_tenant('alder', 'storage mended', 'kim'), 'active', 'who lets it go on');
 SELECT is(test.call('ingest.fail_step(%L, %L, %L, ''{"message": "no code"}'', true)', c), 'WB-2101 400', 'a failure has a code') FROM (SELECT ingest.claim_next('w', 60) AS c) AS q;
 
 -- a file that kills its workers must not hold up the agency for ever

@@ -80,7 +80,7 @@ SELECT is_empty('SELECT * FROM staging.open_load', 'no load stays open');
 SELECT test.as_agent('alder token');
 SELECT test.deliver('k2', 'only a header.csv', 'a,b', 'party');
 SELECT ok('verify' = ANY (ARRAY(SELECT test.step(0) FROM generate_series(1, 12))), 'a file with a header only goes its way');
-SELECT is((SELECT rows_staged || state FROM ingest.job_file WHERE relative_path = 'only a header.csv'), '0archived', 'with no rows');
+SELECT is((SELECT rows_staged || state FROM ingest.job_file WHERE relative_path = 'only a header.csv'), '0processed', 'with no rows');
 
 -- lineage: from a row to everything, in one query
 SELECT is(to_jsonb(l) - '{job_id,object_path,received_at,verified_at,staged_at,state}'::text[], jsonb_build_object(

@@ -16,9 +16,9 @@ SELECT is(test.refusal(format('SELECT ingest.create_enrolment_code(%L, %s, %L)',
 SELECT is((SELECT count(DISTINCT ingest.create_enrolment_code('alder', 60, 'x')) FROM generate_series(1, 50)), 50::bigint, 'codes differ');
 SELECT is(ingest.plain_code(' o1Il-abcd '), '0111ABCD', 'a code may be read aloud and typed');
 
-SELECT is(ingest.put_file_spec('alder', '{"entity": "party", "file_tag": "party", "columns": [{"to": "n", "name": "N"}]}', 'x'), 1, 'the spec in force again: the same version');
+SELECT is(ingest.put_file_spec('alder', '{"entity": "party", "file_tag": "party", "on_refusal": "quarantine", "columns": [{"to": "n", "name": "N"}]}', 'x'), 1, 'the spec in force again: the same version');
 SELECT is(ingest.put_file_spec('alder', '{"entity": "party", "file_tag": "party", "columns": []}', 'x'), 2, 'another spec: the next version');
-SELECT is(ingest.put_file_spec('alder', '{"entity": "party", "file_tag": "party", "columns": [{"to": "n", "name": "N"}]}', 'x'), 3, 'back to the first: a version of its own');
+SELECT is(ingest.put_file_spec('alder', '{"entity": "party", "file_tag": "party", "on_refusal": "quarantine", "columns": [{"to": "n", "name": "N"}]}', 'x'), 3, 'back to the first: a version of its own');
 SELECT is(test.refusal(format('SELECT ingest.put_file_spec(''alder'', %L, ''x'')', s)), 'WB-3014 400', 'no spec: ' || coalesce(s, 'null')) FROM unnest(ARRAY[
   NULL, '[]', '{}', '{"file_tag": "party", "columns": []}', '{"file_tag": "Party", "entity": "party", "columns": []}',
   '{"file_tag": "party", "entity": "nothing", "columns": []}', '{"file_tag": "party", "entity": "party"}']) AS s;

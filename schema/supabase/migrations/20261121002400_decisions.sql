@@ -225,7 +225,7 @@ BEGIN
                  WHERE w.state IN ('awaiting_upload', 'received', 'verified', 'split')
                     OR w.state = 'refused' AND w.skipped_at IS NULL LOOP
     PERFORM ingest.move_file(v_file.job_file_id, 'skipped', p_actor, jsonb_build_object('reason', p_reason),
-      coalesce(v_file.error, '{"code": "WB-2115", "message": "an operator set the file aside"}'));
+      coalesce(v_file.error, '{"code": "WB-2005", "message": "an operator set the file aside"}'));
     v_count := v_count + 1;
   END LOOP;
   IF v_count = 0 AND p_file.skipped_at IS NULL THEN
@@ -252,12 +252,12 @@ BEGIN
     IF v_file.state IN ('staged', 'processed', 'archived', 'split') THEN
       v_rows := staging.remove_rows(v_file);
       PERFORM ingest.move_file(v_file.job_file_id, 'retired', p_actor, jsonb_build_object('reason', p_reason, 'rows', v_rows),
-        '{"code": "WB-2115", "message": "an operator retired the file: its rows were removed"}');
+        '{"code": "WB-2005", "message": "an operator retired the file: its rows were removed"}');
       v_all := v_all + v_rows;
       v_count := v_count + 1;
     ELSIF v_file.state IN ('awaiting_upload', 'received', 'verified') THEN
       PERFORM ingest.move_file(v_file.job_file_id, 'skipped', p_actor, jsonb_build_object('reason', p_reason),
-        '{"code": "WB-2115", "message": "an operator retired the file that this is a part of"}');
+        '{"code": "WB-2005", "message": "an operator retired the file that this is a part of"}');
     END IF;
   END LOOP;
   PERFORM ingest.resume_after(p_file, p_reason, p_actor);

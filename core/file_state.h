@@ -110,7 +110,8 @@ struct FileTransition {
 ///
 /// Central runs ahead of us: one sync may tell of several of its steps, and the worker may find an
 /// upload before we confirm it. So each of central's states can be reached from every state of
-/// ours that comes before it. A final state is left only by kRediscovered or by central moving on.
+/// ours that comes before it. What has ended is left only by kRediscovered, by central moving on,
+/// or by central's operators: a refused file may try again, an archived one be retired.
 inline constexpr std::array kFileTransitions = {
     // our own steps
     FileTransition{FileState::kReady, FileEvent::kRegistered, FileState::kQueued},
@@ -130,6 +131,14 @@ inline constexpr std::array kFileTransitions = {
     FileTransition{FileState::kSuperseded, FileEvent::kArrived, FileState::kReceived},
     FileTransition{FileState::kVanished, FileEvent::kArrived, FileState::kReceived},
     FileTransition{FileState::kReceived, FileEvent::kSentBack, FileState::kQueued},
+    // central's operators let a refused file try again
+    FileTransition{FileState::kRefused, FileEvent::kSentBack, FileState::kQueued},
+    FileTransition{FileState::kRefused, FileEvent::kArrived, FileState::kReceived},
+    FileTransition{FileState::kRefused, FileEvent::kVerified, FileState::kVerified},
+    FileTransition{FileState::kRefused, FileEvent::kStaged, FileState::kStaged},
+    FileTransition{FileState::kRefused, FileEvent::kProcessed, FileState::kProcessed},
+    FileTransition{FileState::kRefused, FileEvent::kArchived, FileState::kArchived},
+    FileTransition{FileState::kRefused, FileEvent::kFoundDuplicate, FileState::kDuplicate},
     // central's steps
     FileTransition{FileState::kReady, FileEvent::kVerified, FileState::kVerified},
     FileTransition{FileState::kQueued, FileEvent::kVerified, FileState::kVerified},
@@ -187,6 +196,9 @@ inline constexpr std::array kFileTransitions = {
     FileTransition{FileState::kUnsettled, FileEvent::kRefused, FileState::kRefused},
     FileTransition{FileState::kReceived, FileEvent::kRefused, FileState::kRefused},
     FileTransition{FileState::kVerified, FileEvent::kRefused, FileState::kRefused},
+    FileTransition{FileState::kStaged, FileEvent::kRefused, FileState::kRefused},
+    FileTransition{FileState::kProcessed, FileEvent::kRefused, FileState::kRefused},  // retired
+    FileTransition{FileState::kArchived, FileEvent::kRefused, FileState::kRefused},   // retired
     FileTransition{FileState::kSuperseded, FileEvent::kRefused, FileState::kRefused},
     FileTransition{FileState::kVanished, FileEvent::kRefused, FileState::kRefused},
     // the partner's file is not what it was
@@ -276,13 +288,26 @@ constexpr bool has_ends_for_all_in_our_hands() {
   return true;
 }
 
-/// A refusal and a duplicate are final.
+/// A duplicate is final, and so is what is archived unless central's operators retire it.
 constexpr bool has_no_way_out_of_final() {
   for (const FileTransition& move : kFileTransitions) {
-    if (move.from == FileState::kRefused || move.from == FileState::kDuplicate ||
-        move.from == FileState::kArchived) {
-      return false;
-    }
+    const bool is_final = move.from == FileState::kDuplicate ||
+                          (move.from == FileState::kArchived && move.event != FileEvent::kRefused);
+    if (is_final) return false;
+  }
+  return true;
+}
+
+/// Out of a refusal leads only what central says, never a step of ours.
+constexpr bool has_only_central_lead_out_of_refused() {
+  constexpr std::array kCentrals = {
+      FileEvent::kSentBack,  FileEvent::kArrived,  FileEvent::kVerified,      FileEvent::kStaged,
+      FileEvent::kProcessed, FileEvent::kArchived, FileEvent::kFoundDuplicate};
+  for (const FileTransition& move : kFileTransitions) {
+    if (move.from != FileState::kRefused) continue;
+    bool is_centrals = false;
+    for (const FileEvent event : kCentrals) is_centrals |= event == move.event;
+    if (!is_centrals) return false;
   }
   return true;
 }
@@ -290,6 +315,7 @@ constexpr bool has_no_way_out_of_final() {
 static_assert(has_no_double());
 static_assert(has_ends_for_all_in_our_hands());
 static_assert(has_no_way_out_of_final());
+static_assert(has_only_central_lead_out_of_refused());
 
 }  // namespace file_state_check
 

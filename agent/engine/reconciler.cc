@@ -11,7 +11,15 @@ namespace waybill {
 
 namespace {
 constexpr std::int64_t kSkewWarnMs = 5 * 60 * 1000;
+
+/// A refusal that a direct answer told already: central's steps up to it are no news. A refused
+/// file that was retried ends elsewhere, or for another reason.
+bool is_way_to_known_refusal(const JobFile& file, const wire::Change& last) {
+  return file.state == FileState::kRefused && last.state == "refused" && last.error &&
+         file.problem && last.error->code == file.problem->code;
 }
+
+}  // namespace
 
 Reconciler::Reconciler(const Clock& clock, CentralApi& central, Ledger& ledger)
     : clock_(clock), central_(central), ledger_(ledger) {}
@@ -28,11 +36,17 @@ SyncOutcome Reconciler::sync(const nlohmann::json& health) {
   const bool is_retold = answer.cursor < request.cursor;
   SyncResult result;
   WorkingCopies files;
+  std::map<JobFileId, const wire::Change*> last;
+  for (const wire::Change& change : answer.changes) last[change.job_file_id] = &change;
   std::vector<std::pair<JobFile, Move>> told;
   for (const wire::Change& change : answer.changes) {
     JobFile* file = find(change, files);
     if (file == nullptr || (!is_retold && change.seq <= file->central_seq)) continue;
-    if (std::optional<Move> move = move_for(*file, change)) {
+    std::optional<Move> move;
+    if (!is_way_to_known_refusal(*file, *last.at(change.job_file_id))) {
+      move = move_for(*file, change);
+    }
+    if (move) {
       told.emplace_back(*file, *move);
       file->state = *next_state(move->from, move->event);
       result.moves.push_back(std::move(*move));
@@ -75,7 +89,9 @@ std::optional<Move> Reconciler::move_for(const JobFile& file, const wire::Change
   std::optional<Move> move;
   if (change.state == kAwaitingUpload) {
     // The first such change only tells that the file was registered; later ones send it back.
-    if (file.central_seq == 0 || file.state != FileState::kReceived) return std::nullopt;
+    const bool may_be_sent_back =
+        file.state == FileState::kReceived || file.state == FileState::kRefused;
+    if (file.central_seq == 0 || !may_be_sent_back) return std::nullopt;
     move = Move{.file = file.file_number, .from = file.state, .event = FileEvent::kSentBack};
     move->problem = change.error;
   } else {

@@ -103,6 +103,9 @@ bool is_ours(const JobFile& part) { return is_in_our_hands(part.state); }
 
 bool is_refused(const JobFile& part) { return part.state == FileState::kRefused; }
 
+/// Staged once, and taken out again by central's operators: they may want it anew.
+bool is_retired(const JobFile& part) { return is_refused(part) && part.rows_staged >= 0; }
+
 /// Nothing of it is ours or central's to do any more: it was gone before it was sent.
 bool is_given_up(const JobFile& part) {
   return part.state == FileState::kSuperseded || part.state == FileState::kVanished;
@@ -149,6 +152,11 @@ Discovery Ledger::record_hash(const HashedFile& file) {
     const bool is_cut_short = std::any_of(parts.begin(), parts.end(), is_given_up);
     const bool is_judged_anew = parts.front().spec_version < file.spec_version &&
                                 std::none_of(parts.begin(), parts.end(), is_ours);
+    const bool was_retired = std::all_of(parts.begin(), parts.end(), is_retired);
+    if (was_retired && parts.front().mtime_ns != file.mtime_ns) {
+      add_version(file, next_export);
+      return Discovery::kExportedAgain;
+    }
     if (is_cut_short || is_judged_anew) {
       add_version(file, next_export);
       return is_judged_anew ? Discovery::kSpecRenewed : Discovery::kRediscovered;

@@ -75,6 +75,8 @@ DROP TABLE job_file;
 ALTER TABLE job_file_with_parts RENAME TO job_file;
 
 CREATE INDEX files_by_content ON job_file (file_tag, original_sha256, part_number);
+CREATE INDEX parts_of_files ON job_file (relative_path, original_sha256, export_number)
+  WHERE part_count > 1;
 CREATE INDEX files_by_job ON job_file (job_number, state);
 CREATE INDEX files_in_our_hands ON job_file (state, next_attempt_at_ms)
   WHERE state IN ('ready', 'queued', 'uploading', 'uploaded', 'unsettled');

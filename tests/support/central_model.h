@@ -52,11 +52,26 @@ class CentralModel final : public CentralApi {
       if (file.state == "received") return verify(file);
     }
     for (File& file : files_) {
-      if (file.state == "verified") return stage(file);
+      if (file.state == "verified" && is_set_whole(file)) return stage(file);
       if (file.state == "staged") return set(file, "processed");
       if (file.state == "processed") return set(file, "archived");
     }
     return false;
+  }
+
+  /// Central's operator lets a refused file try again; its object is still stored.
+  void retry(const std::string& relative_path) {
+    for (File& file : files_) {
+      if (file.offer.relative_path != relative_path || file.state != "refused") continue;
+      file.problem.reset();
+      set(file, "received");
+    }
+  }
+  /// Central's operator takes the file's rows out again.
+  void retire(const std::string& relative_path) {
+    for (File& file : files_) {
+      if (file.offer.relative_path == relative_path) set(file, "refused");
+    }
   }
 
   /// An object arrives altered by something on the way.
@@ -203,6 +218,7 @@ class CentralModel final : public CentralApi {
     change.job_key = file.job_key;
     change.relative_path = file.offer.relative_path;
     change.content_sha256 = file.offer.content_sha256;
+    change.part_number = file.offer.part_number;
     change.state = state;
     change.entity = file.offer.file_tag.value;
     change.rows_staged = file.rows;
@@ -211,12 +227,29 @@ class CentralModel final : public CentralApi {
     return true;
   }
 
+  static Sha256Hex original_of(const wire::OfferedFile& offer) {
+    return offer.original_sha256.empty() ? offer.content_sha256 : offer.original_sha256;
+  }
+  static bool is_same_content(const wire::OfferedFile& one, const wire::OfferedFile& other) {
+    return original_of(one) == original_of(other) && one.part_number == other.part_number;
+  }
+
+  /// Are all parts of the file's set there and verified?
+  [[nodiscard]] bool is_set_whole(const File& file) const {
+    const auto is_ready_member = [&](const File& other) {
+      const bool is_member = original_of(other.offer) == original_of(file.offer) &&
+                             other.offer.part_count == file.offer.part_count;
+      return is_member && (other.state == "verified" || other.state == "staged" ||
+                           other.state == "processed" || other.state == "archived");
+    };
+    return std::count_if(files_.begin(), files_.end(), is_ready_member) >= file.offer.part_count;
+  }
+
   [[nodiscard]] const File* live_copy(const wire::OfferedFile& offer) const {
     for (const File& file : files_) {
       const bool is_live = file.state == "verified" || file.state == "staged" ||
                            file.state == "processed" || file.state == "archived";
-      if (is_live && file.offer.file_tag == offer.file_tag &&
-          file.offer.content_sha256 == offer.content_sha256) {
+      if (is_live && file.offer.file_tag == offer.file_tag && is_same_content(file.offer, offer)) {
         return &file;
       }
     }
@@ -225,8 +258,8 @@ class CentralModel final : public CentralApi {
 
   const File& take(const JobKey& key, const wire::OfferedFile& offer) {
     for (const File& file : files_) {
-      const bool is_same = file.offer.relative_path == offer.relative_path &&
-                           file.offer.content_sha256 == offer.content_sha256;
+      const bool is_same =
+          file.offer.relative_path == offer.relative_path && is_same_content(file.offer, offer);
       if (is_same && (file.job_key == key || file.state == "awaiting_upload")) return file;
     }
     File file{.id = JobFileId(fmt::format("file-{}", files_.size() + 1)),

@@ -182,6 +182,40 @@ TEST_CASE("parts: read alone, they give the rows of the whole file under their o
   CHECK(cut_count > 500);
 }
 
+// Goal:   the same for formats whose records are lines.
+// Method: random lines, line ends, blank lines and marks; RowReader reads the whole and each part.
+TEST_CASE("parts: of JSON lines and of fixed width give the rows of the whole file too",
+          "[core][split]") {
+  FileSpec json = spec_of({{"format", "jsonl"}, {"other_columns", "ignore"}});
+  FileSpec fixed = spec_of({{"format", "fixed_width"},
+                            {"header", false},
+                            {"columns",
+                             {{{"name", "code"}, {"to", "code"}, {"start", 1}, {"width", 3}},
+                              {{"name", "note"}, {"to", "note"}, {"start", 4}, {"width", 2}}}}});
+  const std::vector<std::string> json_lines = {R"({"code": "a", "note": "x"})",
+                                               R"({"note": "two\nlines", "more": [1, {"a": "}"}]})",
+                                               R"({"code": "\u00e4", "note": null})"};
+  const std::vector<std::string> fixed_lines = {"abcde", "ab  e", "     "};
+  std::size_t cut_count = 0;
+  for (unsigned seed = 1; seed <= 600; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const bool is_json = random() % 2 == 0;
+    FileSpec spec = is_json ? json : fixed;
+    spec.split_rows = 1 + static_cast<std::int64_t>(random() % 4);
+    if (random() % 3 == 0) spec.split_bytes = 12 + static_cast<std::int64_t>(random() % 100);
+    std::string bytes = random() % 3 == 0 ? "\xEF\xBB\xBF" : "";
+    for (std::size_t i = random() % 12; i > 0; --i) {
+      bytes += pick(random, is_json ? json_lines : fixed_lines);
+      if (i > 1 || random() % 2 == 0) bytes += pick(random, {"\n", "\r\n", "\r", "\n\n\r\n"});
+    }
+    if (check_plan(spec, bytes, 1 + random() % 40) > 1) ++cut_count;
+  }
+  CHECK(cut_count > 200);
+  json.split_rows = 1;
+  CHECK_FALSE(plan_of(json, std::string("{\"code\": 1}\n{\0}\n{}\n", 19)).is_cut());
+}
+
 TEST_CASE("parts: a file whose records cannot be told apart for certain travels whole",
           "[core][split]") {
   const FileSpec spec = spec_of({{"split_rows", 1}});

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "central/channels/gzip_channel.h"
+#include "central/channels/sql_dump_channel.h"
 #include "central/channels/sqlite_channel.h"
 #include "central/channels/zip_channel.h"
 
@@ -31,6 +32,9 @@ std::unique_ptr<Channel> open_content(const FileSpec& spec, RowSink sink,
                                       const ChannelOptions& options) {
   if (spec.format == FileFormat::kSqlite) {
     return open_sqlite(spec, std::move(sink), first_source_row, options);
+  }
+  if (spec.format == FileFormat::kSqlDump) {
+    return open_sql_dump(spec, std::move(sink), first_source_row);
   }
   return std::make_unique<TextChannel>(spec, std::move(sink), first_source_row);
 }

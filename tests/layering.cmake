@@ -27,7 +27,7 @@ set(HOMES
   "^CLI/ : ^(agent|central)/cli/"
   "^spdlog/ : ^core/log\\.cc$"
   "^catch2/ : ^$"
-  "^(unistd|fcntl|dirent|poll|pwd|termios|signal)\\.h|^sys/|^netinet/|^arpa/|^csignal$ : _posix\\.cc$"
+  "^(unistd|fcntl|dirent|poll|pwd|termios|signal|spawn)\\.h|^sys/|^netinet/|^arpa/|^csignal$ : _posix\\.cc$"
   "^(windows|winsock2)\\.h : _windows\\.cc$"
 )
 

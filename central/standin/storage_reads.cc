@@ -38,11 +38,7 @@ void send_bytes(ReadableFile& file, std::int64_t first, std::int64_t count, std:
         std::min<std::int64_t>(wanted, static_cast<std::int64_t>(block.size())));
     return static_cast<std::int64_t>(file.read(block.data(), most));
   };
-  while (first > 0) {
-    const std::int64_t skipped = read_some(first);
-    if (skipped == 0) return;
-    first -= skipped;
-  }
+  if (first > 0) file.seek(first);
   while (count > 0 && to) {
     const std::int64_t got = read_some(count);
     if (got == 0) return;

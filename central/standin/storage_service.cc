@@ -88,6 +88,21 @@ nlohmann::json metadata_of(const UploadFacts& facts, const std::string& version,
           {"httpStatusCode", 200}};
 }
 
+/// The bucket, when row security lets the caller make the object, or replace it with `upsert`.
+Bucket require_may_put(pg::Connection& connection, const Caller& caller, const ObjectName& name,
+                       bool upsert) {
+  std::optional<Bucket> bucket = find_bucket(connection, name);
+  if (!bucket) refuse_storage(kNoSuchBucket, "Bucket not found");
+  if (!bucket->holds_object) {
+    probe_insert(connection, caller, name);
+  } else if (!upsert) {
+    refuse_storage(kKeyAlreadyExists, "The resource already exists");
+  } else if (!find_object(connection, caller, name)) {
+    refuse_storage(kAccessDenied, "new row violates row-level security policy");
+  }
+  return std::move(*bucket);
+}
+
 [[noreturn]] void refuse_of(const pg::PgError& error) {
   if (error.sqlstate() == "42501") {
     refuse_storage(kAccessDenied, "new row violates row-level security policy");
@@ -151,6 +166,8 @@ Reply StorageService::serve_object(std::string_view rest, Request& request) {
                                                               : Access::kAuto;
     const ObjectName name = parse_object_name(rest);
     return is_info ? info(name, access, request) : read(name, access, request);
+  } else if (method == "POST" || method == "PUT") {
+    return put_as_caller(parse_object_name(rest), request);
   } else if (method == "DELETE") {
     return remove(parse_object_name(rest), request);
   }
@@ -199,19 +216,19 @@ void StorageService::store_bytes(const ObjectName& name, const nlohmann::json& t
   if (!replaced.empty()) store_.remove(replaced);
 }
 
+Reply StorageService::put_as_caller(const ObjectName& name, Request& request) {
+  const Caller caller = require_caller(request);
+  const bool upsert = request.method == "PUT" || request.header("x-upsert") == "true";
+  const Bucket bucket = require_may_put(*connections_.take(kPoolWaitMs), caller, name, upsert);
+  store_bytes(name, {{"owner", caller.subject()}}, bucket, request);
+  const auto object = find_object(*connections_.take(kPoolWaitMs), caller, name);
+  return ok({{"Id", object ? object->id : ""}, {"Key", name.path()}});
+}
+
 Reply StorageService::mint_upload_token(const ObjectName& name, const Request& request) {
   const Caller caller = require_caller(request);
-  const auto connection = connections_.take(kPoolWaitMs);
-  const std::optional<Bucket> bucket = find_bucket(*connection, name);
-  if (!bucket) refuse_storage(kNoSuchBucket, "Bucket not found");
   const bool upsert = request.header("x-upsert") == "true";
-  if (!bucket->holds_object) {
-    probe_insert(*connection, caller, name);
-  } else if (!upsert) {
-    refuse_storage(kKeyAlreadyExists, "The resource already exists");
-  } else if (!find_object(*connection, caller, name)) {
-    refuse_storage(kAccessDenied, "new row violates row-level security policy");
-  }
+  require_may_put(*connections_.take(kPoolWaitMs), caller, name, upsert);
   nlohmann::json claims{{"url", name.path()},
                         {"upsert", upsert},
                         {"scope", "upload"},

@@ -3,6 +3,8 @@
 // Place:    central/standin; between server.h and object_store.h + object_rows.h.
 // Serves:   PUT  object/upload/sign/{bucket}/{key}?token=   store, by signed token
 //           POST object/upload/sign/{bucket}/{key}          mint such a token
+//           POST, PUT object/{bucket}/{key}                 store, as the caller's role; POST
+//                                                           replaces with x-upsert: true only
 //           GET, HEAD object/[authenticated/|public/]{bucket}/{key}
 //           GET, HEAD object/info/[authenticated/|public/]{bucket}/{key}
 //           POST object/move                                {bucketId, sourceKey, destinationKey}
@@ -49,6 +51,7 @@ class StorageService {
 
   Reply serve_object(std::string_view rest, Request& request);
   Reply put_signed(const ObjectName& name, Request& request);
+  Reply put_as_caller(const ObjectName& name, Request& request);
   Reply mint_upload_token(const ObjectName& name, const Request& request);
   Reply read(const ObjectName& name, Access access, const Request& request);
   Reply info(const ObjectName& name, Access access, const Request& request);

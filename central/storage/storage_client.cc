@@ -5,14 +5,13 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "core/error.h"
-
 namespace waybill {
 
 namespace {
 
 constexpr std::string_view kRoutes = "/storage/v1/object/";
 constexpr std::int64_t kStallTimeoutMs = 60'000;
+constexpr int kPartialContent = 206;
 
 constexpr std::string_view kPlain =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
@@ -63,12 +62,21 @@ const ErrorCode& code_of(const Refusal& refusal) {
   return error_code::kStorageRefused;
 }
 
+bool is_about_access(const Refusal& refusal) {
+  return refusal.status == 401 || refusal.status == 403 || refusal.code == "NoSuchBucket";
+}
+
+/// What a refused request means. Throws StorageAccessRefused itself.
 Error to_error(const HttpResponse& response, std::string_view operation, const std::string& path) {
   const Refusal refusal = refusal_of(response);
   // The code is a word of the service's own; anything longer is not for our logs.
   const std::string code = refusal.code.size() <= 40 ? refusal.code : "";
-  return {code_of(refusal), operation, path,
-          fmt::format("Storage answered {}{}{}", refusal.status, code.empty() ? "" : " ", code)};
+  const std::string cause =
+      fmt::format("Storage answered {}{}{}", refusal.status, code.empty() ? "" : " ", code);
+  if (is_about_access(refusal)) {
+    throw StorageAccessRefused(error_code::kStorageRefused, operation, path, cause);
+  }
+  return {code_of(refusal), operation, path, cause};
 }
 
 bool is_transport_failure(const Error& error) { return error.code().id.substr(0, 5) == "WB-12"; }
@@ -115,6 +123,42 @@ void StorageClient::read(const std::string& bucket, const std::string& path,
   request.on_body = on_bytes;
   const HttpResponse response = send(request, "read object", path);
   if (!response.is_success()) throw to_error(response, "read object", path);
+}
+
+void StorageClient::read_range(const std::string& bucket, const std::string& path,
+                               std::int64_t begin, std::int64_t end,
+                               const std::function<void(std::string_view)>& on_bytes) {
+  const auto wrong_range = [&path] {
+    return Error(error_code::kStorageUnavailable, "read a range of an object", path,
+                 "Storage gave other bytes than asked for");
+  };
+  std::int64_t left = end - begin;
+  if (left <= 0) return;
+  HttpRequest request = request_for("authenticated", bucket, path);
+  request.timeout_ms = 0;
+  request.headers.emplace_back("range", fmt::format("bytes={}-{}", begin, end - 1));
+  request.on_body = [&](std::string_view bytes) {
+    left -= static_cast<std::int64_t>(bytes.size());
+    if (left < 0) throw wrong_range();  // all of it, from a server that knows no ranges
+    on_bytes(bytes);
+  };
+  const HttpResponse response = send(request, "read a range of an object", path);
+  if (!response.is_success()) throw to_error(response, "read a range of an object", path);
+  if (response.status != kPartialContent || left != 0) throw wrong_range();
+}
+
+void StorageClient::upload(const std::string& bucket, const std::string& path,
+                           std::int64_t size_bytes, const Source& source) {
+  HttpRequest request = request_for("", "", "");
+  request.url.append(encode_path(bucket)).append("/").append(encode_path(path));
+  request.method = "POST";
+  request.headers.emplace_back("content-type", "application/octet-stream");
+  request.headers.emplace_back("x-upsert", "true");
+  request.timeout_ms = 0;
+  request.upload_size_bytes = size_bytes;
+  request.upload_source = source;
+  const HttpResponse response = send(request, "upload object", path);
+  if (!response.is_success()) throw to_error(response, "upload object", path);
 }
 
 std::optional<ObjectInfo> StorageClient::info(const std::string& bucket, const std::string& path) {

@@ -70,11 +70,64 @@ TEST_CASE("worker: through signed PUT and the stand-in to staging and archive",
   CHECK(put(http, target, content).status == 200);
 
   RunningWorker worker(central, standin.url());
-  REQUIRE(central.reaches(file, "archived"));
+  REQUIRE(central.reaches(file, "processed"));
   CHECK(central.staged_rows(file) == 3000);
   CHECK(central.value("SELECT content_sha256 FROM staging.lineage($1::uuid, 3000)", {file}) ==
         sha256_hex(content));
   CHECK(central.value("SELECT name FROM storage.objects") == central.field(file, "object_path"));
+}
+
+// Goal:   a range is exactly the bytes asked for; an upload is whole or not there, and may be
+//         repeated; the stand-in and the fake agree.
+TEST_CASE("storage client: ranges and uploads on the stand-in as on the fake",
+          "[storage][standin]") {
+  Central central;
+  RunningStandIn standin(central);
+  FakeStorage fake;
+  HttpClient http({.user_agent = "waybill-test"});
+  std::string bytes;
+  for (int i = 0; i < 100'000; ++i) bytes += std::to_string(i) + "\n";
+  const auto from = [](const std::string& whole) {
+    return [&whole, sent = std::size_t{0}](char* into, std::size_t room) mutable {
+      const std::size_t count = whole.copy(into, room, sent);
+      sent += count;
+      return count;
+    };
+  };
+  for (const std::string& url : {standin.url(), fake.url()}) {
+    INFO((url == fake.url() ? "fake" : "stand-in"));
+    StorageClient storage(http, {url, kServiceKey});
+    const std::string path = "harbor-kitchen/job/file/unprocessed_x-part00001.csv";
+    const std::string other = "another content";
+    storage.upload(kBucket, path, static_cast<std::int64_t>(other.size()), from(other));
+    storage.upload(kBucket, path, static_cast<std::int64_t>(bytes.size()), from(bytes));
+    const auto range = [&](std::int64_t begin, std::int64_t end) {
+      std::string read;
+      storage.read_range(kBucket, path, begin, end,
+                         [&](std::string_view piece) { read.append(piece); });
+      return read;
+    };
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    CHECK(range(0, size) == bytes);
+    CHECK(range(5, 5).empty());
+    CHECK(range(5, 6) == bytes.substr(5, 1));
+    CHECK(range(300'000, 450'001) == bytes.substr(300'000, 150'001));
+    CHECK_THROWS_AS(range(size - 5, size + 5), Error);  // never less than asked for
+
+    // A source that ends early, or throws, leaves what was there.
+    CHECK_THROWS_AS(storage.upload(kBucket, path, size + 1, from(bytes)), Error);
+    CHECK_THROWS_AS(storage.upload(kBucket, path, size,
+                                   [](char*, std::size_t) -> std::size_t {
+                                     throw Error(error_code::kLeaseLost, "test", "", "");
+                                   }),
+                    Error);
+    CHECK(range(0, size) == bytes);
+    CHECK_THROWS_AS(storage.upload("no-bucket", path, size, from(bytes)), Error);
+    StorageClient stranger(http, {url, "sb_secret_wrong"});
+    CHECK_THROWS_AS(stranger.upload(kBucket, path, size, from(bytes)), Error);
+  }
+  CHECK(central.value("SELECT metadata ->> 'size' FROM storage.objects") ==
+        std::to_string(bytes.size()));
 }
 
 TEST_CASE("storage client: reads, looks and moves on the stand-in as on the fake",

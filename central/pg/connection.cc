@@ -2,10 +2,12 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
 
+#include "core/clock.h"
 #include "core/log.h"
 
 namespace waybill::pg {
@@ -13,6 +15,9 @@ namespace waybill::pg {
 namespace {
 
 constexpr std::size_t kPreparedMax = 256;  ///< statements kept per session
+
+/// A refusal that took longer came from the line, not from the server.
+constexpr std::int64_t kQuickAnswerMs = 3000;
 
 /// Does the SQLSTATE say that the same statement may succeed later?
 bool is_transient(std::string_view sqlstate) {
@@ -34,6 +39,29 @@ std::string field(const pg_result* raw, int code) {
 std::string first_line(const char* text) {
   const std::string_view all = text == nullptr ? "" : text;
   return std::string(all.substr(0, all.find('\n')));
+}
+
+/// The five characters of "FATAL:  3D000: database ... does not exist"; "" when there are none.
+std::string sqlstate_in(std::string_view verbose) {
+  constexpr std::size_t kLength = 5;
+  constexpr std::string_view kBefore = ":  ";
+  for (std::size_t at = verbose.find(kBefore); at != std::string_view::npos;
+       at = verbose.find(kBefore, at + 1)) {
+    const std::string_view state = verbose.substr(at + kBefore.size(), kLength);
+    const bool is_state =
+        state.size() == kLength && std::all_of(state.begin(), state.end(), [](char c) {
+          return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+        });
+    if (is_state && verbose.substr(at + kBefore.size() + kLength, 2) == ": ") {
+      return std::string(state);
+    }
+  }
+  return "";
+}
+
+/// A wrong role, password, right or database name: connecting again cannot help.
+bool will_stay_refused(std::string_view sqlstate) {
+  return sqlstate.substr(0, 2) == "28" || sqlstate == "3D000" || sqlstate == "42501";
 }
 
 void log_notice(void* /*unused*/, const char* message) {
@@ -136,11 +164,31 @@ void Connection::open() {
   const std::array<const char*, 9> values{
       "10",   "30",   "10", "3", "60000", conninfo_.c_str(), application_name_.c_str(),
       "UTF8", nullptr};
+  const std::int64_t started_ms = SystemClock().steady_ms();
   raw_.reset(PQconnectdbParams(keys.data(), values.data(), /*expand_dbname=*/1));
   prepared_.clear();
-  if (PQstatus(raw_.get()) != CONNECTION_OK) fail_connection("connect");
+  if (PQstatus(raw_.get()) != CONNECTION_OK) {
+    const bool was_quick = SystemClock().steady_ms() - started_ms < kQuickAnswerMs;
+    fail_to_connect(was_quick);
+  }
   PQsetNoticeProcessor(raw_.get(), log_notice, nullptr);
   exec_script("SET DateStyle = 'ISO, YMD'; SET TimeZone = 'UTC'; SET IntervalStyle = 'postgres'");
+}
+
+void Connection::fail_to_connect(bool ask_why) {
+  const std::string words = first_line(PQerrorMessage(raw_.get()));
+  if (ask_why) {
+    // libpq tells the server's SQLSTATE in its words only, and only when told before it asks.
+    PQsetErrorVerbosity(raw_.get(), PQERRORS_VERBOSE);
+    PQreset(raw_.get());
+    const std::string sqlstate = sqlstate_in(PQerrorMessage(raw_.get()));
+    raw_.reset();
+    if (will_stay_refused(sqlstate)) {
+      throw Error(error_code::kDatabaseRefused, "connect", "", words);
+    }
+  }
+  raw_.reset();
+  throw Error(error_code::kDatabaseUnavailable, "connect", "", words);
 }
 
 void Connection::fail_connection(std::string_view operation) const {

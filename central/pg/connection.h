@@ -5,7 +5,8 @@
 // Owner:    whoever constructs it. One thread uses a Connection at a time; nothing is shared.
 // Source:   parameters and results are text as PostgreSQL prints it; the session speaks UTF-8,
 //           ISO dates and UTC.
-// Errors:   a lost or refused connection is Error WB-5001. A statement that the server refuses is
+// Errors:   a lost connection, or a server that cannot be reached, is Error WB-5001; one that answers
+//           and refuses role, password or database is WB-5005. A statement that the server refuses is
 //           PgError with its SQLSTATE: WB-5001 for the classes that say "try later" (08, 40, 53,
 //           55P03, 57P*), WB-5005 for the rest. what() holds the SQLSTATE and the server's primary
 //           message, never a parameter, never the connection string.
@@ -116,6 +117,7 @@ class Connection {
   void open();
   Result check(pg_result* raw, std::string_view operation);
   [[noreturn]] void fail_connection(std::string_view operation) const;
+  [[noreturn]] void fail_to_connect(bool ask_why);
 
   std::string conninfo_;
   std::string application_name_;

@@ -17,6 +17,15 @@ constexpr std::string_view kRefuseFile =
     "SELECT ingest.refuse_file($1::uuid, $2::bigint, $3::uuid, $4::jsonb, $5::jsonb)";
 constexpr std::string_view kFinishMove =
     "SELECT ingest.finish_move($1::uuid, $2::bigint, $3::uuid, $4::text)";
+constexpr std::string_view kFinishSplit =
+    "SELECT ingest.finish_split($1::uuid, $2::bigint, $3::uuid, $4::jsonb)";
+constexpr std::string_view kPartPath = "SELECT ingest.part_path($1::text, $2::int)";
+constexpr std::string_view kSweep = "SELECT ingest.sweep()";
+constexpr std::string_view kReleaseStep =
+    "SELECT ingest.release_step($1::uuid, $2::bigint, $3::uuid)";
+constexpr std::string_view kNextAlerts = "SELECT ingest.next_alerts($1::text, $2::int)";
+constexpr std::string_view kFinishAlert =
+    "SELECT ingest.finish_alert($1::bigint, $2::boolean, $3::text)";
 constexpr std::string_view kFailStep =
     "SELECT ingest.fail_step($1::uuid, $2::bigint, $3::uuid, $4::jsonb, $5::boolean)";
 
@@ -41,6 +50,7 @@ Error to_error(const pg::PgError& refusal) {
 
 Step parse_step(const std::string& name) {
   if (name == "verify") return Step::kVerify;
+  if (name == "split") return Step::kSplit;
   if (name == "stage") return Step::kStage;
   if (name == "rename") return Step::kRename;
   if (name == "archive") return Step::kArchive;
@@ -71,6 +81,7 @@ Claim parse_claim(std::string_view text) {
     claim.entity = from.at("entity").get<std::string>();
     claim.first_source_row = from.at("first_source_row").get<std::int64_t>();
     claim.spec = from.value("spec", nlohmann::json());
+    claim.skip_known_rows = from.value("skip_known_rows", false);
     claim.attempt = from.value("attempt", std::int64_t{0});
     return claim;
   } catch (const nlohmann::json::exception& error) {
@@ -84,6 +95,22 @@ pg::Params claim_params(const Claim& claim) {
 }
 
 }  // namespace
+
+std::string_view to_string(Step step) {
+  switch (step) {
+    case Step::kVerify:
+      return "verify";
+    case Step::kSplit:
+      return "split";
+    case Step::kStage:
+      return "stage";
+    case Step::kRename:
+      return "rename";
+    case Step::kArchive:
+      return "archive";
+  }
+  return "unknown";
+}
 
 pg::Result Registry::call(std::string_view sql, const pg::Params& params) {
   try {
@@ -140,8 +167,30 @@ std::string Registry::finish_move(const Claim& claim) {
   return call(kFinishMove, params).string(0, 0);
 }
 
-// A lease of no length has run out: the next claim takes the step over at once.
-void Registry::release(const Claim& claim) { heartbeat(claim.tenant_id, claim.fence, 0); }
+std::string Registry::finish_split(const Claim& claim, const nlohmann::json& parts) {
+  pg::Params params = claim_params(claim);
+  params.emplace_back(parts.dump());
+  return call(kFinishSplit, params).string(0, 0);
+}
+
+std::string Registry::part_path(const Claim& claim, std::int32_t part_number) {
+  return call(kPartPath, {claim.object_path, std::to_string(part_number)}).string(0, 0);
+}
+
+void Registry::release(const Claim& claim) { call(kReleaseStep, claim_params(claim)); }
+
+std::int64_t Registry::sweep() { return call(kSweep, {}).integer(0, 0); }
+
+nlohmann::json Registry::next_alerts(const std::string& holder, std::int64_t limit) {
+  const pg::Result result = call(kNextAlerts, {holder, std::to_string(limit)});
+  auto alerts = nlohmann::json::parse(result.text(0, 0), nullptr, false);
+  return alerts.is_array() ? alerts : nlohmann::json::array();
+}
+
+void Registry::finish_alert(std::int64_t alert_id, const std::string& problem) {
+  call(kFinishAlert, {std::to_string(alert_id), problem.empty() ? "true" : "false",
+                      problem.empty() ? std::nullopt : std::optional(problem)});
+}
 
 std::string Registry::fail_step(const Claim& claim, const nlohmann::json& error,
                                 bool is_transient) {

@@ -17,7 +17,10 @@
 
 namespace waybill {
 
-enum class Step : std::uint8_t { kVerify, kStage, kRename, kArchive };
+enum class Step : std::uint8_t { kVerify, kSplit, kStage, kRename, kArchive };
+
+/// "verify", "split", "stage", "rename", "archive".
+[[nodiscard]] std::string_view to_string(Step step);
 
 /// One step on one file, leased to this worker until the lease expires or the step is finished.
 struct Claim {
@@ -35,7 +38,8 @@ struct Claim {
   std::int64_t size_bytes = 0;
   std::string entity;
   std::int64_t first_source_row = 1;
-  nlohmann::json spec;  ///< kStage: the file spec of the version the file was opened with
+  nlohmann::json spec;  ///< kSplit, kStage: the file spec of the version the file was opened with
+  bool skip_known_rows = false;  ///< kStage: leave out rows that staging has already (history)
   std::int64_t attempt = 0;
 };
 
@@ -49,6 +53,8 @@ class Registry {
 
   /// Files whose object has arrived unannounced move to received; how many did.
   std::int64_t note_arrivals();
+  /// Deadlines, missing and late files, sets that will not become whole; how many things it noted.
+  std::int64_t sweep();
   /// The next due step of a tenant that nobody works for, or nothing.
   std::optional<Claim> claim_next(const std::string& worker, std::int64_t lease_s);
   /// Extends the lease from now; false when it is lost.
@@ -62,11 +68,21 @@ class Registry {
   std::string refuse_file(const Claim& claim, const nlohmann::json& error,
                           const nlohmann::json& report);
   std::string finish_move(const Claim& claim);
+  /// `parts` is an array of {part_number, size_bytes, content_sha256, first_source_row}; one part
+  /// says that the file fits as it is.
+  std::string finish_split(const Claim& claim, const nlohmann::json& parts);
+  /// Where the object of a part of the claim's file belongs.
+  std::string part_path(const Claim& claim, std::int32_t part_number);
 
   /// The step could not be done now: counted, and due again at the time returned (as text).
   std::string fail_step(const Claim& claim, const nlohmann::json& error, bool is_transient);
-  /// Gives the lease back with the step undone; it is due again at once.
+  /// Gives the lease back with the step undone and not counted; it is due again at once.
   void release(const Claim& claim);
+
+  /// Alerts that are due, an array, at most `limit`; each is this holder's for a minute.
+  nlohmann::json next_alerts(const std::string& holder, std::int64_t limit);
+  /// The alert went out, or `problem` says why not; then it is due again later.
+  void finish_alert(std::int64_t alert_id, const std::string& problem);
 
  private:
   pg::Result call(std::string_view sql, const pg::Params& params);

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "central/pg/connection.h"
 #include "central/storage/storage_client.h"
+#include "central/worker/alert_sender.h"
 #include "central/worker/lease_keeper.h"
 #include "central/worker/registry.h"
 #include "central/worker/steps.h"
@@ -27,6 +30,18 @@ constexpr std::int64_t kPauseMinMs = 250;
 constexpr std::int64_t kPauseMaxMs = 15'000;
 constexpr std::int64_t kLeaseMaxS = 3600;
 
+/// The worker cannot work as it was started; it ends and says why.
+class ConfigurationWrong : public Error {
+ public:
+  explicit ConfigurationWrong(std::string_view cause)
+      : Error(error_code::kCentralConfigInvalid, "reach the registry", "the database's address",
+              cause) {}
+};
+
+constexpr const char* kHasOurFunctions =
+    "SELECT to_regprocedure('ingest.claim_next(text, integer)') IS NOT NULL AND "
+    "to_regprocedure('ingest.sweep()') IS NOT NULL";
+
 /// What all threads of one run_worker() share.
 struct Shared {
   const WorkerOptions& options;
@@ -34,6 +49,8 @@ struct Shared {
   LeaseKeeper leases;
   SystemClock clock;
   std::atomic<std::int64_t> arrivals_due_ms{0};
+  std::mutex mutex;
+  std::exception_ptr end_reason;  ///< what no waiting can help; guarded by mutex
 
   Shared(const WorkerOptions& own_options, StopSource& own_stop)
       : options(own_options),
@@ -52,6 +69,27 @@ nlohmann::json describe(const Error& error) {
   return {{"code", error.code().id}, {"message", message}};
 }
 
+/// A session of the worker. Throws ConfigurationWrong when trying again cannot help: the server
+/// answers, but role, password or database are not as told.
+std::unique_ptr<pg::Connection> connect_to_registry(const std::string& url,
+                                                    const std::string& name) {
+  try {
+    auto database = std::make_unique<pg::Connection>(url, name);
+    Registry(*database).become_service_role();
+    if (!database->exec(kHasOurFunctions).boolean(0, 0)) {
+      throw ConfigurationWrong(
+          "the database has no Waybill registry of this version; is it the "
+          "right one, and are its migrations applied?");
+    }
+    return database;
+  } catch (const ConfigurationWrong&) {
+    throw;
+  } catch (const Error& error) {
+    if (error.is_transient()) throw;
+    throw ConfigurationWrong(error.cause());
+  }
+}
+
 /// One thread of the worker: its own connections to database and storage, one step at a time.
 class WorkerThread {
  public:
@@ -61,7 +99,11 @@ class WorkerThread {
         http_({.user_agent = "waybill-central",
                .stop = &shared.stop.flag(),
                .ca_file = shared.options.ca_file}),
-        storage_(http_, {shared.options.project_url, shared.options.service_key}) {}
+        storage_(http_, {shared.options.project_url, shared.options.service_key}),
+        range_http_({.user_agent = "waybill-central",
+                     .stop = &shared.stop.flag(),
+                     .ca_file = shared.options.ca_file}),
+        range_storage_(range_http_, {shared.options.project_url, shared.options.service_key}) {}
 
   void run() {
     std::int64_t pause_ms = kPauseMinMs;
@@ -71,6 +113,10 @@ class WorkerThread {
         note_arrivals();
         if (!work_once()) shared_.stop.wait_for(shared_.options.poll_ms);
         pause_ms = kPauseMinMs;
+      } catch (const ConfigurationWrong&) {
+        end_worker();
+      } catch (const StorageAccessRefused&) {
+        end_worker();
       } catch (const Error& error) {
         log_error(error);
         shared_.stop.wait_for(pause_ms);
@@ -84,9 +130,15 @@ class WorkerThread {
     if (database_ && database_->alive()) return;
     registry_.reset();
     database_.reset();
-    database_ = std::make_unique<pg::Connection>(shared_.options.database_url, name_);
+    database_ = connect_to_registry(shared_.options.database_url, name_);
     registry_ = std::make_unique<Registry>(*database_);
-    registry_->become_service_role();
+  }
+
+  /// Called while the reason is being handled: run_worker() throws it once all threads have ended.
+  void end_worker() {
+    const std::lock_guard lock(shared_.mutex);
+    if (!shared_.end_reason) shared_.end_reason = std::current_exception();
+    shared_.stop.request();
   }
 
   /// One thread at a time looks for arrivals, and none more often than the poll interval says.
@@ -97,8 +149,9 @@ class WorkerThread {
     const std::int64_t next_ms = now_ms + shared_.options.poll_ms;
     if (!shared_.arrivals_due_ms.compare_exchange_strong(due_ms, next_ms)) return;
     const std::int64_t count = registry_->note_arrivals();
-    if (count > 0)
-      log_info(fmt::format("noted {} unannounced arrival{}", count, count == 1 ? "" : "s"));
+    if (count > 0) log_info("noted " + count_of(count, "unannounced arrival"));
+    const std::int64_t noted = registry_->sweep();
+    if (noted > 0) log_info("noted " + count_of(noted, "change") + " of deliveries and sets");
   }
 
   /// False when nothing is due.
@@ -107,7 +160,12 @@ class WorkerThread {
     if (!claim) return false;
     const LeaseKeeper::Hold hold(shared_.leases, *claim);
     try {
-      run_step({*database_, *registry_, storage_}, *claim, hold);
+      run_step({*database_, *registry_, storage_, range_storage_, shared_.options.scratch_folder,
+                shared_.stop.flag()},
+               *claim, hold);
+    } catch (const StorageAccessRefused&) {
+      registry_->release(*claim);  // no file's fault: it waits for a worker with a good key
+      throw;
     } catch (const Error& error) {
       give_up(*claim, hold, error);
     } catch (const std::exception&) {
@@ -135,14 +193,17 @@ class WorkerThread {
     }
     const nlohmann::json problem = describe(error);
     const std::string due = registry_->fail_step(claim, problem, error.is_transient());
-    log_warning(fmt::format("{}: {} {}; next try {}", what, error.code().id,
-                            problem.value("message", ""), due));
+    log_warning(fmt::format(
+        "{}: {} {}; {}", what, error.code().id, problem.value("message", ""),
+        error.is_transient() ? "next try " + due : "the agency is halted until it is resumed"));
   }
 
   Shared& shared_;
   const std::string name_;
   HttpClient http_;
   StorageClient storage_;
+  HttpClient range_http_;
+  StorageClient range_storage_;
   std::unique_ptr<pg::Connection> database_;
   std::unique_ptr<Registry> registry_;
 };
@@ -165,6 +226,16 @@ WorkerOptions checked(WorkerOptions options) {
   return options;
 }
 
+std::unique_ptr<AlertSender> start_alerts(const WorkerOptions& options, StopSource& stop) {
+  if (!options.alerts.is_enabled()) return nullptr;
+  return std::make_unique<AlertSender>(AlertSender::Options{.channels = options.alerts,
+                                                            .database_url = options.database_url,
+                                                            .ca_file = options.ca_file,
+                                                            .name = options.name + "/alerts",
+                                                            .poll_ms = options.poll_ms},
+                                       stop);
+}
+
 }  // namespace
 
 int run_worker(const WorkerOptions& options, StopSource& stop) {
@@ -172,12 +243,14 @@ int run_worker(const WorkerOptions& options, StopSource& stop) {
   Shared shared(own, stop);
   log_info(fmt::format("worker {} works with {} threads for {}", own.name, own.threads,
                        url_for_people(own.project_url)));
+  const std::unique_ptr<AlertSender> alerts = start_alerts(own, stop);
   std::vector<std::thread> threads;
   for (int number = 1; number <= own.threads; ++number) {
     threads.emplace_back([&shared, number] { WorkerThread(shared, number).run(); });
   }
   for (std::thread& thread : threads) thread.join();
   log_info(fmt::format("worker {} has ended", own.name));
+  if (shared.end_reason) std::rethrow_exception(shared.end_reason);
   return 0;
 }
 

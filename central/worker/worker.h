@@ -6,14 +6,18 @@
 //           the steps (ingest.claim_next), one at a time per tenant, under a lease with a fence.
 // Units:    *_ms are milliseconds, *_s seconds.
 // Durable:  nothing is kept here. A worker that dies leaves an expired lease and no half-staged
-// row. Errors:   failures of a step are recorded in the registry and logged; a lost database is
-// waited
-//           for. Only options that cannot work end run_worker (WB-5006).
+// row. Errors:   failures of a step are recorded in the registry and logged; a database that cannot
+// be
+//           reached is waited for. What no waiting can help ends run_worker: WB-5006 for options, or
+//           a database that answers but refuses name, role or password, or is not ours; WB-4005 for
+//           a storage key or bucket that is refused.
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
+#include "central/worker/alert_sender.h"
 #include "core/termination.h"
 
 namespace waybill {
@@ -26,13 +30,16 @@ struct WorkerOptions {
   std::string name{};  ///< shown as holder of leases; "" = "worker-" and eight random digits
   int threads = 2;     ///< steps worked on side by side, 1..kWorkerThreadsMax
   std::int64_t poll_ms = 500;  ///< pause when nothing is due
-  std::int64_t lease_s = 60;   ///< how long a step of a dead worker stays with it; 1..3600
+  std::filesystem::path scratch_folder = std::filesystem::temp_directory_path();
+  AlertOptions alerts{};
+  std::int64_t lease_s = 60;  ///< how long a step of a dead worker stays with it; 1..3600
 };
 
 inline constexpr int kWorkerThreadsMax = 64;
 
 /// Works until `stop` is requested, then ends within about a second: a step under way is dropped
-/// undone and its lease given back. Returns 0.
+/// undone and its lease given back. Returns 0. Ends the
+/// stop source itself when it cannot work on.
 int run_worker(const WorkerOptions& options, StopSource& stop);
 
 }  // namespace waybill

@@ -48,7 +48,7 @@ TEST_CASE("worker: bytes altered on the way are never staged and are asked for a
 
   world.storage.put(path, good);  // the agent sends again
   world.central.note_object(path, good.size());
-  CHECK(world.central.reaches(file, "archived"));
+  CHECK(world.central.reaches(file, "processed"));
   CHECK(world.central.staged_rows(file) == 50);
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("worker: a store in trouble is tried again later", "[worker][fault]") 
   CHECK(world.central.field(file, "next_attempt_at - now() BETWEEN '1 second' AND '10 seconds'") ==
         "true");
   world.central.make_due();
-  CHECK(world.central.reaches(file, "archived"));
+  CHECK(world.central.reaches(file, "processed"));
 }
 
 TEST_CASE("worker: a vanished object is looked for again, then asked for again",
@@ -119,9 +119,10 @@ TEST_CASE("worker: a move whose answer was lost is found done", "[worker][fault]
     REQUIRE(eventually([&] { return world.central.events(file, "step_failed") == 1; }));
     CHECK(world.central.state_of(file) == "staged");
     CHECK(world.central.field(file, "error_code") == "WB-4005");
+    CHECK(world.central.value("SELECT state FROM ingest.tenant") == "halted");
     world.storage.remove(path);  // only the target is there now, as after a move
-    world.central.make_due();
-    CHECK(world.central.reaches(file, "archived"));
+    world.central.resume(kAgency);
+    CHECK(world.central.reaches(file, "processed"));
   }
 }
 
@@ -134,10 +135,11 @@ TEST_CASE("worker: asked to end in mid-file it ends at once, and the file is fre
   REQUIRE(eventually([&] { return world.storage.held() > 0; }));
   CHECK(first.end() < 1'000);
   CHECK(world.central.state_of(file) == "received");
-  CHECK(world.central.value("SELECT expires_at <= clock_timestamp() FROM ingest.lease") == "t");
+  CHECK(world.central.value("SELECT holder IS NULL FROM ingest.lease") == "t");
+  CHECK(world.central.field(file, "attempt_count") == "0");  // a stop is no failure of the file
   world.storage.release();
   RunningWorker second(world.central, world.storage.url());
-  CHECK(world.central.reaches(file, "archived"));
+  CHECK(world.central.reaches(file, "processed"));
   CHECK(world.central.staged_rows(file) == 500);
 }
 
@@ -160,7 +162,7 @@ TEST_CASE("worker: a long step keeps its lease", "[worker][fault]") {
   CHECK(world.storage.held() == 1);
   CHECK(world.central.events(file, "lease_expired") == 0);
   world.storage.release();
-  REQUIRE(world.central.reaches(file, "archived"));
+  REQUIRE(world.central.reaches(file, "processed"));
   CHECK(world.central.events(file, "lease_expired") == 0);
   CHECK(world.central.staged_rows(file) == 500);
 }
@@ -182,7 +184,7 @@ TEST_CASE("worker: with the lease lost nothing is committed", "[worker][fault]")
   REQUIRE(eventually([&] {  // the thief never finishes; the worker takes over after its lease
     return world.central.events(file, "lease_expired") == 2;
   }));
-  REQUIRE(world.central.reaches(file, "archived"));
+  REQUIRE(world.central.reaches(file, "processed"));
   CHECK(world.central.events(file, "staged") == 1);
   CHECK(world.central.staged_rows(file) == 500);
 }
@@ -199,7 +201,7 @@ TEST_CASE("worker: a database that goes away in mid-file is waited for", "[worke
   world.storage.release();
   REQUIRE(eventually([&] {
     world.central.make_due();
-    return world.central.state_of(file) == "archived";
+    return world.central.state_of(file) == "processed";
   }));
   CHECK(world.central.staged_rows(file) == 500);
 }
@@ -240,7 +242,7 @@ TEST_CASE("worker: killed in mid-stage it leaves nothing, and another takes over
   CHECK(world.central.state_of(file) == "verified");
 
   RunningWorker other(world.central, world.storage.url());
-  REQUIRE(world.central.reaches(file, "archived"));
+  REQUIRE(world.central.reaches(file, "processed"));
   CHECK(world.central.events(file, "lease_expired") == 1);
   CHECK(world.central.staged_rows(file) == 20'000);
 }
@@ -273,7 +275,7 @@ TEST_CASE("worker: tenants run side by side, each alone", "[worker]") {
   }
   RunningWorker first(world.central, world.storage.url(), 4);
   RunningWorker second(world.central, world.storage.url(), 4);
-  REQUIRE(eventually([&] { return world.every_file_is("archived"); }));
+  REQUIRE(eventually([&] { return world.every_file_is("processed"); }));
   CHECK(most_of_one == 1);
   CHECK(most_tenants >= 2);
   CHECK(world.central.value("SELECT count(*) FROM staging.recipe") == "600");
@@ -290,21 +292,52 @@ TEST_CASE("worker: one agency's trouble does not hold up another", "[worker][fau
   const std::string bad = world.deliver(5, "recipe_1.csv", "alpha");
   const std::string good = world.deliver(5, "recipe_1.csv", "bravo");
   RunningWorker worker(world.central, world.storage.url(), 1);
-  CHECK(world.central.reaches(good, "archived"));
+  CHECK(world.central.reaches(good, "processed"));
   CHECK(world.central.state_of(bad) == "received");
 }
 
-TEST_CASE("worker: a wrong storage key is a permanent failure that says so", "[worker][fault]") {
+TEST_CASE("worker: a refused storage key ends the worker and blames no file", "[worker][fault]") {
   World world;
   const std::string file = world.deliver(5);
   WorkerOptions options =
-      RunningWorker::options_of(world.central, world.storage.url(), 1, /*lease_s=*/60);
+      RunningWorker::options_of(world.central, world.storage.url(), 2, /*lease_s=*/60);
   options.service_key = "sb_secret_wrong";
   RunningWorker worker(options);
-  REQUIRE(eventually([&] { return world.central.events(file, "step_failed") == 1; }));
-  CHECK(world.central.field(file, "error_code") == "WB-4005");
+  REQUIRE(eventually([&] { return worker.ended_with() == "WB-4005"; }));
+  CHECK(world.central.state_of(file) == "received");
+  CHECK(world.central.field(file, "attempt_count") == "0");
+  CHECK(world.central.value("SELECT state FROM ingest.tenant") == "active");
   CHECK(world.central.value("SELECT count(*) FROM ingest.job_event WHERE details::text LIKE "
                             "'%sb_secret%'") == "0");
+}
+
+// Goal:   what a person must put right ends the worker with a reason; what passes does not.
+TEST_CASE("worker: a database that refuses name or role, or is not ours, ends the worker",
+          "[worker][fault]") {
+  World world;
+  const auto ended_with = [&](const std::string& url) {
+    WorkerOptions options =
+        RunningWorker::options_of(world.central, world.storage.url(), 2, /*lease_s=*/60);
+    options.database_url = url;
+    RunningWorker worker(options);
+    eventually([&] { return !worker.ended_with().empty(); });
+    return worker.ended_with();
+  };
+  const auto with_database = [&](const std::string& name) {
+    const std::string& url = world.central.worker_url;
+    const std::size_t begin = url.find('/', url.find("//") + 2) + 1;
+    return std::string(url).replace(begin, url.find('?') - begin, name);
+  };
+  CHECK(ended_with(with_database("no_such_database")) == "WB-5006");
+  CHECK(ended_with(PrivatePostgres::as_role(world.central.url, "no_such_role")) == "WB-5006");
+  CHECK(ended_with(with_database("postgres")) == "WB-5006");  // there, but without our functions
+  CHECK(ended_with(PrivatePostgres::as_role(world.central.url, "anon")) == "WB-5006");
+
+  WorkerOptions options =
+      RunningWorker::options_of(world.central, world.storage.url(), 2, /*lease_s=*/60);
+  options.database_url = "postgresql://nobody@127.0.0.1:1/waybill";  // nobody listens: it waits
+  RunningWorker waiting(options);
+  CHECK_FALSE(eventually([&] { return !waiting.ended_with().empty(); }, /*at_most_ms=*/1'500));
 }
 
 TEST_CASE("worker: options that cannot work end it at the start", "[worker]") {

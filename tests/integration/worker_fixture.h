@@ -27,6 +27,7 @@
 #include "central/pg/connection.h"
 #include "central/worker/worker.h"
 #include "core/crypto.h"
+#include "core/error.h"
 #include "core/file_system.h"
 #include "tests/support/private_postgres.h"
 
@@ -36,6 +37,7 @@ using nlohmann::json;
 
 constexpr const char* kServiceKey = "sb_secret_of_the_tests";
 constexpr const char* kBucket = "waybill-exports";
+inline const json kDelivery = {{"date", "2026-11-20"}, {"name", "nightly"}};
 
 /// Waits for `done`, at most 20 s; false when that was not enough.
 inline bool eventually(const std::function<bool()>& done, std::int64_t at_most_ms = 20'000) {
@@ -124,9 +126,15 @@ class FakeStorage {
     const std::string base = "/storage/v1/object/";
     const std::string read = base + "authenticated/" + kBucket + "/";
     const std::string info = base + "info/" + kBucket + "/";
+    const std::string upload = base + kBucket + "/";
     const std::string& uri = request.getURI();
     if (request.get("apikey", "") != kServiceKey) return refuse(response, 403, "AccessDenied");
-    if (uri.rfind(read, 0) == 0) return serve_read(uri.substr(read.size()), response);
+    if (uri.rfind(read, 0) == 0) {
+      return serve_read(uri.substr(read.size()), request.get("range", ""), response);
+    }
+    if (request.getMethod() == "POST" && uri.rfind(upload, 0) == 0) {
+      return serve_upload(uri.substr(upload.size()), request, response);
+    }
     if (uri.rfind(info, 0) == 0) {
       const auto object = get(uri.substr(info.size()));
       if (!object) return refuse(response, 404, "NoSuchKey");
@@ -136,7 +144,28 @@ class FakeStorage {
     refuse(response, 404, "NoSuchBucket");
   }
 
-  void serve_read(const std::string& path, Poco::Net::HTTPServerResponse& response) {
+  void serve_upload(const std::string& path, Poco::Net::HTTPServerRequest& request,
+                    Poco::Net::HTTPServerResponse& response) {
+    if (get(path) && request.get("x-upsert", "") != "true") {
+      return refuse(response, 409, "KeyAlreadyExists");
+    }
+    std::string bytes;
+    Poco::StreamCopier::copyToString(request.stream(), bytes);
+    if (static_cast<Poco::Int64>(bytes.size()) != request.getContentLength64()) return;
+    put(path, bytes);
+    answer(response, 200, {{"Key", std::string(kBucket) + "/" + path}});
+  }
+
+  /// The bytes of "bytes=2-5", or all.
+  static std::string range_of(const std::string& object, const std::string& range) {
+    const std::size_t dash = range.find('-');
+    if (range.rfind("bytes=", 0) != 0 || dash == std::string::npos) return object;
+    const std::size_t first = std::stoull(range.substr(6, dash - 6));
+    return object.substr(first, std::stoull(range.substr(dash + 1)) - first + 1);
+  }
+
+  void serve_read(const std::string& path, const std::string& range,
+                  Poco::Net::HTTPServerResponse& response) {
     OnRead on_read;
     {
       const std::lock_guard lock(mutex_);
@@ -144,8 +173,12 @@ class FakeStorage {
     }
     const int status = on_read ? on_read(path) : 0;
     if (status != 0) return refuse(response, status, "SlowDown");
-    const auto object = get(path);
+    auto object = get(path);
     if (!object) return refuse(response, 404, "NoSuchKey");
+    if (!range.empty()) {
+      object = range_of(*object, range);
+      response.setStatus(Poco::Net::HTTPResponse::HTTP_PARTIAL_CONTENT);
+    }
     response.setContentLength64(static_cast<Poco::Int64>(object->size()));
     std::ostream& body = response.send();
     std::size_t sent = 0;
@@ -218,16 +251,35 @@ class Central {
   /// Registers a file as the agent would; its job_file_id.
   json open(const std::string& slug, const std::string& tag, const std::string& relative_path,
             const std::string& bytes, const json& more = json::object()) {
+    return open_in({"night", kDelivery}, slug, tag, relative_path, bytes, more);
+  }
+
+  struct Job {
+    std::string key;
+    json delivery;
+  };
+  json open_in(const Job& job, const std::string& slug, const std::string& tag,
+               const std::string& relative_path, const std::string& bytes,
+               const json& more = json::object()) {
     json file = {{"relative_path", relative_path},
                  {"file_tag", tag},
                  {"content_sha256", sha256_hex(bytes)},
                  {"size_bytes", bytes.size()},
                  {"modified_at", "2026-11-20T22:00:00Z"}};
     file.update(more);
-    const json answer =
-        call(slug, "SELECT public.ingest_open_job('night', $1::jsonb, $2::jsonb)",
-             {R"({"date":"2026-11-20","name":"nightly"})", json::array({file}).dump()});
+    const json answer = call(slug, "SELECT public.ingest_open_job($1, $2::jsonb, $3::jsonb)",
+                             {job.key, job.delivery.dump(), json::array({file}).dump()});
     return answer.at("files").at(0);
+  }
+
+  /// The agent says that the delivery is complete: what is processed goes to the archive.
+  void close(const std::string& slug, const std::string& job_key = "night") {
+    call(slug, "SELECT public.ingest_close_job($1, 'complete')", {job_key});
+  }
+
+  /// A halted agency goes on.
+  void resume(const std::string& slug) {
+    value("SELECT ingest.resume_tenant($1, 'the cause is removed', 'tests')", {slug});
   }
 
   /// The object is stored with `stored` bytes and the agent says so.
@@ -298,7 +350,7 @@ class Central {
 class RunningWorker {
  public:
   explicit RunningWorker(WorkerOptions options)
-      : options_(std::move(options)), thread_([this] { run_worker(options_, stop_); }) {}
+      : options_(std::move(options)), thread_([this] { run(); }) {}
   RunningWorker(const Central& central, const std::string& storage_url, int threads = 2,
                 std::int64_t lease_s = 60)
       : RunningWorker(options_of(central, storage_url, threads, lease_s)) {}
@@ -316,6 +368,12 @@ class RunningWorker {
         .count();
   }
 
+  /// The code that it ended with by itself; "" while it works.
+  [[nodiscard]] std::string ended_with() const {
+    const std::lock_guard lock(mutex_);
+    return ended_with_;
+  }
+
   static WorkerOptions options_of(const Central& central, const std::string& storage_url,
                                   int threads, std::int64_t lease_s) {
     WorkerOptions options;
@@ -329,8 +387,19 @@ class RunningWorker {
   }
 
  private:
+  void run() {
+    try {
+      run_worker(options_, stop_);
+    } catch (const Error& error) {
+      const std::lock_guard lock(mutex_);
+      ended_with_ = error.code().id;
+    }
+  }
+
   const WorkerOptions options_;
   StopSource stop_;
+  mutable std::mutex mutex_;
+  std::string ended_with_;
   std::thread thread_;
 };
 
@@ -349,7 +418,13 @@ inline json spec_of(const std::string& entity) {
             {{"name", "Amount"}, {"to", "amount"}, {"type", "decimal"}},
             {{"name", "Active"}, {"to", "active"}, {"type", "boolean"}},
             {{"name", "Day"}, {"to", "day"}, {"type", "date"}, {"date_format", "%d.%m.%Y"}}}},
-          {"natural_key", {"code", "count"}}};
+          {"natural_key", {"code", "count"}},
+          {"on_refusal", "quarantine"}};
+}
+
+inline json with(json spec, const json& more) {
+  spec.update(more);
+  return spec;
 }
 
 /// `rows` good rows for spec_of().

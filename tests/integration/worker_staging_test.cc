@@ -78,7 +78,7 @@ TEST_CASE("worker: a good file of every entity is staged field by field", "[work
   RunningWorker worker(central, storage.url());
   for (const auto& [entity, file] : files) {
     INFO(entity);
-    REQUIRE(central.reaches(file, "archived"));
+    REQUIRE(central.reaches(file, "processed"));
     CHECK(central.field(file, "rows_staged") == "4");
     const auto rows = samples(entity);
     for (std::size_t r = 0; r < rows.size(); ++r) {
@@ -124,6 +124,9 @@ TEST_CASE("worker: the object ends in the archive, and the report is kept", "[wo
       central.deliver(storage, "harbor-kitchen", "recipe", "sub/recipe_1.csv", content);
   const std::string first_path = central.field(file, "object_path");
   RunningWorker worker(central, storage.url());
+  REQUIRE(central.reaches(file, "processed"));
+  CHECK(central.field(file, "object_path").find("/processed_") != std::string::npos);
+  central.close("harbor-kitchen");  // only a delivery that is complete is archived
   REQUIRE(central.reaches(file, "archived"));
   const std::string last_path = central.field(file, "object_path");
   CHECK(last_path.rfind("archive/harbor-kitchen/", 0) == 0);
@@ -149,7 +152,7 @@ TEST_CASE("worker: a file with a header alone is staged with no rows", "[worker]
   const std::string file =
       central.deliver(storage, "harbor-kitchen", "recipe", "recipe_1.csv", export_of("R", 0));
   RunningWorker worker(central, storage.url());
-  REQUIRE(central.reaches(file, "archived"));
+  REQUIRE(central.reaches(file, "processed"));
   CHECK(central.field(file, "rows_staged") == "0");
 }
 
@@ -162,7 +165,7 @@ TEST_CASE("worker: an unannounced arrival is noticed", "[worker]") {
   RunningWorker worker(central, storage.url());
   storage.put(opened.at("upload").at("path"), content);
   central.note_object(opened.at("upload").at("path"), content.size());
-  CHECK(central.reaches(opened.at("job_file_id"), "archived"));
+  CHECK(central.reaches(opened.at("job_file_id"), "processed"));
 }
 
 // Goal:   every broken file of the fixtures is refused with the code, row and column that its
@@ -191,7 +194,7 @@ TEST_CASE("worker: the fixtures end as their authors expect", "[worker]") {
     if (bytes.empty()) continue;  // the RPC refuses it before the worker hears of it
     const std::string id = central.deliver(storage, slug, file.at("file_tag"), path, bytes);
     if (file.at("outcome") == "processed") {
-      REQUIRE(central.reaches(id, "archived"));
+      REQUIRE(central.reaches(id, "processed"));
       CHECK(central.field(id, "rows_staged") == file.at("rows").dump());
       CHECK(central.staged_rows(id) == file.at("rows"));
       continue;
@@ -254,21 +257,33 @@ TEST_CASE("worker: a header that looks like an address is refused like any other
   CHECK(central.field(file, "error_code") == "WB-3010");
 }
 
-TEST_CASE("worker: a part of a split file keeps the rows of the original", "[worker]") {
+TEST_CASE("worker: a part of a split file keeps the rows of the original, once all are there",
+          "[worker]") {
   Central central;
   FakeStorage storage;
   central.add_agency("harbor-kitchen", {spec_of("recipe")});
-  const std::string bytes = export_of("R", 5);
-  const json opened = central.open("harbor-kitchen", "recipe", "recipe_1.csv", bytes,
-                                   {{"part_number", 2},
-                                    {"part_count", 2},
-                                    {"first_source_row", 1001},
-                                    {"original_sha256", sha256_hex("whole")}});
-  central.arrive("harbor-kitchen", opened, storage, bytes);
+  const auto part_of = [](int number, int first_row) -> json {
+    return {{"part_number", number},
+            {"part_count", 2},
+            {"first_source_row", first_row},
+            {"original_sha256", sha256_hex("whole")}};
+  };
+  const auto deliver = [&](int number, int first_row) -> std::string {
+    const std::string bytes = export_of("R" + std::to_string(number), 5);
+    const json opened =
+        central.open("harbor-kitchen", "recipe", "recipe_1.csv", bytes, part_of(number, first_row));
+    central.arrive("harbor-kitchen", opened, storage, bytes);
+    return opened.at("job_file_id");
+  };
+  const std::string second = deliver(2, 1001);
   RunningWorker worker(central, storage.url());
-  REQUIRE(central.reaches(opened.at("job_file_id"), "archived"));
-  CHECK(central.value("SELECT min(source_row) || '-' || max(source_row) FROM staging.recipe") ==
-        "1001-1005");
+  REQUIRE(central.reaches(second, "verified"));
+  const std::string first = deliver(1, 1);
+  REQUIRE(central.reaches(second, "processed"));
+  CHECK(central.value("SELECT string_agg(source_row::text, ',' ORDER BY source_row) FROM "
+                      "staging.recipe WHERE job_file_id = $1",
+                      {second}) == "1001,1002,1003,1004,1005");
+  CHECK(central.state_of(first) == "processed");
 }
 
 }  // namespace

@@ -1,0 +1,127 @@
+#include "central/worker/stage_step.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <string>
+
+#include "central/channels/channel.h"
+#include "central/worker/staging_writer.h"
+#include "core/clock.h"
+#include "core/error.h"
+#include "core/log.h"
+
+namespace waybill {
+
+namespace {
+
+/// The registry takes no longer natural key; a file that has one is refused, not failed on.
+constexpr std::size_t kNaturalKeyBytesMax = 1000;
+
+/// Rows between two looks at lease and stop, where no bytes arrive meanwhile.
+constexpr std::int64_t kRowsBetweenLooks = 1024;
+
+/// Rows of the file that is being staged, and what the writer itself found wrong with them.
+class Staging {
+ public:
+  Staging(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold& hold)
+      : tools_(tools),
+        claim_(claim),
+        hold_(hold),
+        spec_(parse_file_spec(claim.spec)),
+        writer_(tools.database, claim),
+        channel_(open_channel(
+            spec_, [this](const StagingRow& row) { take(row); }, claim.first_source_row,
+            {.scratch_folder = tools.scratch_folder, .file_bytes = claim.size_bytes})) {}
+
+  void feed(std::string_view bytes) { channel_->feed(bytes); }
+  /// The rest of the rows; for what is read from a scratch file, all of them.
+  void finish() { channel_->finish(); }
+
+  /// What the partner has to hear of first, or null when the file is good.
+  [[nodiscard]] nlohmann::json refusal() const {
+    nlohmann::json error;
+    if (!channel_->findings().empty()) {
+      error = to_json(channel_->findings().front());
+      error["count"] = channel_->summary().findings_count;
+    } else if (key_too_long_row_ != 0) {
+      error = {
+          {"code", error_code::kValueInvalid.id},
+          {"message", fmt::format("the natural key is longer than {} bytes", kNaturalKeyBytesMax)},
+          {"row", key_too_long_row_},
+          {"count", 1}};
+    }
+    return error;
+  }
+
+  [[nodiscard]] nlohmann::json report() const { return validation_report(spec_, *channel_); }
+
+  /// Ends the COPY; throws WB-5003 unless the server took every row that was read.
+  [[nodiscard]] StagedCount finish_writing() {
+    const StagedCount count = writer_.finish();
+    const std::int64_t read = channel_->summary().rows;
+    if (count.rows + count.skipped != read) {
+      throw Error(error_code::kStagingCountMismatch, "stage", claim_.relative_path,
+                  fmt::format("{} rows were read, {} arrived", read, count.rows + count.skipped));
+    }
+    return count;
+  }
+
+ private:
+  void take(const StagingRow& row) {
+    if (++rows_taken_ % kRowsBetweenLooks == 0) check_may_go_on(tools_, claim_, hold_);
+    if (row.natural_key && row.natural_key->size() > kNaturalKeyBytesMax) {
+      if (key_too_long_row_ == 0) key_too_long_row_ = row.source_row;
+    } else if (key_too_long_row_ == 0) {
+      writer_.write(row);
+    }
+  }
+
+  const StepTools& tools_;
+  const Claim& claim_;
+  const LeaseKeeper::Hold& hold_;
+  const FileSpec spec_;
+  StagingWriter writer_;
+  std::int64_t rows_taken_ = 0;
+  std::int64_t key_too_long_row_ = 0;  ///< first row with a natural key beyond the limit; 0: none
+  std::unique_ptr<Channel> channel_;
+};
+
+void log_staged(const Claim& claim, const StagedCount& count, std::int64_t started_ms) {
+  std::string what = count_of(count.rows, "row");
+  if (claim.skip_known_rows) what += fmt::format(", {} known already", count.skipped);
+  log_info(fmt::format("staged {} {}: {} into {} ({})", claim.tenant, claim.relative_path, what,
+                       claim.entity, seconds_since(started_ms)));
+}
+
+}  // namespace
+
+void stage_file(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold& hold) {
+  const std::int64_t started_ms = SystemClock().steady_ms();
+  pg::Transaction transaction(tools.database);
+  nlohmann::json refusal;
+  nlohmann::json report;
+  {
+    Staging staging(tools, claim, hold);
+    const Measured measured =
+        read_object(tools, claim, hold, [&](std::string_view bytes) { staging.feed(bytes); });
+    if (measured.sha256 == claim.content_sha256) {
+      staging.finish();
+      refusal = staging.refusal();
+      report = staging.report();
+      if (refusal.is_null()) {
+        const StagedCount count = staging.finish_writing();
+        if (claim.skip_known_rows) report["rows_skipped"] = count.skipped;
+        tools.registry.finish_stage(claim, count.rows, measured.sha256, report);
+        transaction.commit();
+        return log_staged(claim, count, started_ms);
+      }
+    }
+  }
+  transaction.rollback();
+  if (report.is_null()) return refuse_altered(tools, claim);
+  tools.registry.refuse_file(claim, refusal, report);
+  log_refusal(claim, refusal);
+}
+
+}  // namespace waybill

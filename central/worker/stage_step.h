@@ -1,0 +1,16 @@
+// StageStep: the rows of one file into staging, all or none.
+//
+// Place:    central/worker, below steps.h; over channel, StagingWriter and registry.
+// Owner:    one thread, inside one transaction of its own.
+// Durable:  returned: committed with its lease given back, or refused and recorded.
+#pragma once
+
+#include "central/worker/step_tools.h"
+
+namespace waybill {
+
+/// Reads the object through its spec's channel, checks hash and rows, and commits them, or refuses
+/// the file with the first finding. Throws as steps.h says.
+void stage_file(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold& hold);
+
+}  // namespace waybill

@@ -1,73 +1,36 @@
 #include "central/cli/operators.h"
 
-#include <algorithm>
-#include <system_error>
+#include <optional>
 #include <utility>
 
-#include "core/file_spec.h"
-#include "core/file_system.h"
+#include "core/delivery_plan.h"
 
 namespace waybill::cli {
 
 namespace {
 
-namespace fs = std::filesystem;
+constexpr const char* kTagsInForce = R"sql(
+  SELECT s.file_tag
+    FROM (SELECT DISTINCT ON (v.file_tag) v.file_tag, v.is_withdrawn
+            FROM ingest.file_spec AS v
+            JOIN ingest.tenant AS t ON t.tenant_id = v.tenant_id
+           WHERE t.slug = $1
+           ORDER BY v.file_tag, v.version DESC) AS s
+   WHERE NOT s.is_withdrawn
+   ORDER BY s.file_tag
+)sql";
 
-constexpr std::size_t kSpecMaxBytes = std::size_t{1024} * 1024;
-constexpr const char* kAgencyFile = "_agency.json";
-
-[[noreturn]] void refuse_agency(const fs::path& path, const std::string& cause) {
-  throw Error(error_code::kCentralConfigInvalid, "read the agency", path.string(), cause);
-}
-
-nlohmann::json read_agency_file(const fs::path& folder) {
-  const fs::path path = folder / kAgencyFile;
-  FileSystem& files = system_file_system();
-  if (!files.stat(path)) refuse_agency(path, "it is not there; a folder of specs needs it");
-  auto agency = nlohmann::json::parse(read_whole_file(files, path, kSpecMaxBytes), nullptr, false);
-  if (!agency.is_object()) refuse_agency(path, "it is not a JSON object");
-  for (const char* key : {"slug", "display_name", "time_zone"}) {
-    if (!agency.contains(key) || !agency[key].is_string()) {
-      refuse_agency(path, std::string("\"") + key + "\" must be there and be text");
-    }
-  }
-  for (const auto& [key, value] : agency.items()) {
-    if (key != "slug" && key != "display_name" && key != "time_zone") {
-      refuse_agency(path, "the key \"" + key + "\" is unknown; slug, display_name and time_zone " +
-                              "are allowed");
-    }
-  }
-  return agency;
-}
-
-/// The folder's specs as JSON, checked, in the order of their file names.
-std::vector<nlohmann::json> read_specs(const fs::path& folder) {
-  std::vector<fs::path> paths;
-  std::error_code failure;
-  for (const auto& entry : fs::directory_iterator(folder, failure)) {
-    const fs::path& path = entry.path();
-    if (path.extension() == ".json" && path.filename() != kAgencyFile) paths.push_back(path);
-  }
-  if (failure) refuse_agency(folder, failure.message());
-  std::sort(paths.begin(), paths.end());
-
-  std::vector<nlohmann::json> out;
-  for (const fs::path& path : paths) {
-    const std::string text = read_whole_file(system_file_system(), path, kSpecMaxBytes);
-    try {
-      const FileSpec spec = parse_file_spec_text(text);
-      if (spec.file_tag.value != path.stem().string()) {
-        throw Error(error_code::kSpecInvalid, "read", "file_tag",
-                    "it must be the file's own name without .json");
-      }
-    } catch (const Error& error) {
-      throw Error(error.code(), "read the file spec", path.string(),
-                  error.subject() + ": " + error.cause());
-    }
-    out.push_back(nlohmann::json::parse(text));
-  }
-  return out;
-}
+// Those that wait first, then the newest of those that went out. $1 an agency's slug or null.
+constexpr const char* kListAlerts = R"sql(
+  SELECT coalesce(jsonb_agg(to_jsonb(a) ORDER BY a.sent_at IS NOT NULL, a.created_at DESC), '[]')
+    FROM (SELECT l.alert_id, t.slug AS tenant, l.kind, l.code, l.message, l.created_at, l.sent_at,
+                 l.attempts, l.next_attempt_at, l.last_problem
+            FROM ingest.alert AS l
+            JOIN ingest.tenant AS t ON t.tenant_id = l.tenant_id
+           WHERE $1::text IS NULL OR t.slug = $1
+           ORDER BY l.sent_at IS NOT NULL, l.created_at DESC
+           LIMIT $2) AS a
+)sql";
 
 /// SQLSTATE PGRST with our body as JSON is how ingest.refuse() speaks.
 [[noreturn]] void rethrow(std::string_view operation, const pg::PgError& error) {
@@ -99,20 +62,38 @@ pg::Result Operators::call(std::string_view operation, std::string_view sql,
   }
 }
 
-Operators::Agency Operators::put_agency(const fs::path& folder) {
-  const nlohmann::json facts = read_agency_file(folder);
-  const std::vector<nlohmann::json> specs = read_specs(folder);
-
-  Agency out{.slug = facts["slug"], .specs = {}};
+Operators::Agency Operators::put_agency(const AgencyFolder& folder) {
+  Agency out;
+  out.slug = folder.slug;
   pg::Transaction transaction(connection_);
   call("register the agency", "SELECT ingest.create_tenant($1, $2, $3)",
-       {out.slug, facts["display_name"].get<std::string>(), facts["time_zone"].get<std::string>()});
-  for (const nlohmann::json& spec : specs) {
+       {folder.slug, folder.display_name, folder.time_zone});
+  std::vector<std::string> to_withdraw = tags_in_force(folder.slug);
+  for (const AgencyFolder::Spec& spec : folder.specs) {
     const pg::Result version = call("put the file spec", "SELECT ingest.put_file_spec($1, $2, $3)",
-                                    {out.slug, spec.dump(), actor_});
-    out.specs.push_back({spec["file_tag"], version.integer(0, 0)});
+                                    {folder.slug, spec.text.dump(), actor_});
+    out.specs.push_back({spec.spec.file_tag.value, version.integer(0, 0)});
+    std::erase(to_withdraw, spec.spec.file_tag.value);
   }
+  for (const std::string& file_tag : to_withdraw) {
+    call("withdraw the file spec", "SELECT ingest.withdraw_file_spec($1, $2, $3)",
+         {folder.slug, file_tag, actor_});
+  }
+  out.withdrawn = std::move(to_withdraw);
+  const pg::Result version =
+      call("put the delivery plan", "SELECT ingest.put_delivery_plan($1, $2::jsonb, $3)",
+           {folder.slug, folder.plan ? std::optional(to_json(*folder.plan).dump()) : std::nullopt,
+            actor_});
+  out.has_plan = folder.plan.has_value();
+  if (!version.empty() && !version.is_null(0, 0)) out.plan_version = version.integer(0, 0);
   transaction.commit();
+  return out;
+}
+
+std::vector<std::string> Operators::tags_in_force(const std::string& slug) {
+  const pg::Result tags = call("list the file specs", kTagsInForce, {slug});
+  std::vector<std::string> out;
+  for (int row = 0; row < tags.rows(); ++row) out.push_back(tags.string(row, 0));
   return out;
 }
 
@@ -124,6 +105,54 @@ std::string Operators::create_enrolment_code(const std::string& slug, std::int64
 
 void Operators::revoke_agent(const std::string& agent_id, const std::string& reason) {
   call("revoke the agent", "SELECT ingest.revoke_agent($1, $2, $3)", {agent_id, reason, actor_});
+}
+
+void Operators::resume(const std::string& slug, const std::string& reason) {
+  call("resume the agency", "SELECT ingest.resume_tenant($1, $2, $3)", {slug, reason, actor_});
+}
+
+std::string Operators::retry(const std::string& job_file_id, const std::string& reason,
+                             bool allow_older) {
+  const nlohmann::json options{{"allow_older", allow_older}};
+  return call("retry the file", "SELECT ingest.retry_file($1, $2, $3, $4::jsonb) ->> 'state'",
+              {job_file_id, reason, actor_, options.dump()})
+      .string(0, 0);
+}
+
+std::string Operators::skip(const std::string& job_file_id, const std::string& reason) {
+  return call("skip the file", "SELECT ingest.skip_file($1, $2, $3) ->> 'state'",
+              {job_file_id, reason, actor_})
+      .string(0, 0);
+}
+
+std::int64_t Operators::retire(const std::string& job_file_id, const std::string& reason,
+                               bool is_meant) {
+  pg::Transaction transaction(connection_);
+  const pg::Result answer =
+      call("retire the file", "SELECT ingest.retire_file($1, $2, $3) -> 'rows'",
+           {job_file_id, reason, actor_});
+  const std::int64_t rows = answer.integer(0, 0);
+  if (is_meant) transaction.commit();
+  return rows;
+}
+
+nlohmann::json Operators::report(std::string_view operation, std::string_view sql,
+                                 const pg::Params& params) {
+  const pg::Result answer = call(operation, sql, params);
+  return answer.is_null(0, 0) ? nlohmann::json::array() : nlohmann::json::parse(answer.text(0, 0));
+}
+
+nlohmann::json Operators::tenants() {
+  return report("list the agencies", "SELECT ingest.tenant_report()", {});
+}
+
+nlohmann::json Operators::deliveries(const std::optional<std::string>& slug, std::int64_t days) {
+  return report("list the deliveries", "SELECT ingest.delivery_report($1, $2)",
+                {slug, std::to_string(days)});
+}
+
+nlohmann::json Operators::alerts(const std::optional<std::string>& slug, std::int64_t limit) {
+  return report("list the alerts", kListAlerts, {slug, std::to_string(limit)});
 }
 
 nlohmann::ordered_json Operators::lineage(const std::string& job_file_id, std::int64_t source_row) {

@@ -1,4 +1,5 @@
-// Operators: what the central team does by command: agencies, enrolment codes, agents, lineage.
+// Operators: what the central team does by command: agencies, enrolment codes, agents, reports,
+// and what puts right a file or an agency that has been stopped.
 //
 // Place:    central/cli, over central/pg. Each command is one or a few ingest.* functions, called
 //           as service_role; the rules are theirs.
@@ -6,11 +7,12 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "central/cli/agency_folder.h"
 #include "central/pg/connection.h"
 #include "core/error.h"
 
@@ -40,15 +42,36 @@ class Operators {
   struct Agency {
     std::string slug;
     std::vector<SpecVersion> specs;
+    std::vector<std::string> withdrawn;  ///< tags in force before whose spec the folder has not
+    bool has_plan = false;
+    std::int64_t plan_version = 0;  ///< 0: there never was a plan
   };
-  /// Registers or finds the agency of `folder`/_agency.json and puts every other .json file of the
-  /// folder in force as a file spec. All are read and checked before the first is written.
-  Agency put_agency(const std::filesystem::path& folder);
+  /// Registers or finds the agency and puts the folder's specs and plan in force, all or nothing.
+  /// What the folder no longer has is withdrawn.
+  Agency put_agency(const AgencyFolder& folder);
 
   /// A code for one enrolment; shown this once.
   [[nodiscard]] std::string create_enrolment_code(const std::string& slug, std::int64_t ttl_s);
 
   void revoke_agent(const std::string& agent_id, const std::string& reason);
+
+  // What puts things right; each is an event with the reason and the actor.
+
+  /// A halted agency is worked for again.
+  void resume(const std::string& slug, const std::string& reason);
+  /// A refused file is tried again, read by the newest spec; its new state.
+  std::string retry(const std::string& job_file_id, const std::string& reason, bool allow_older);
+  /// The file is set aside and no longer waited for; its new state.
+  std::string skip(const std::string& job_file_id, const std::string& reason);
+  /// The file's staged rows are removed; how many. Unless `is_meant` all is undone again.
+  std::int64_t retire(const std::string& job_file_id, const std::string& reason, bool is_meant);
+
+  // What is going on, as JSON arrays; see docs/operating.md.
+
+  [[nodiscard]] nlohmann::json tenants();
+  [[nodiscard]] nlohmann::json deliveries(const std::optional<std::string>& slug,
+                                          std::int64_t days);
+  [[nodiscard]] nlohmann::json alerts(const std::optional<std::string>& slug, std::int64_t limit);
 
   /// One staged row's whole story: an object, keys in the order people read them; null when there
   /// is no such row.
@@ -56,6 +79,9 @@ class Operators {
                                                std::int64_t source_row);
 
  private:
+  [[nodiscard]] std::vector<std::string> tags_in_force(const std::string& slug);
+  [[nodiscard]] nlohmann::json report(std::string_view operation, std::string_view sql,
+                                      const pg::Params& params);
   pg::Result call(std::string_view operation, std::string_view sql, const pg::Params& params);
 
   pg::Connection connection_;

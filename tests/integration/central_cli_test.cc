@@ -140,7 +140,7 @@ TEST_CASE("agency put: all or nothing, and the same folder again changes nothing
     return database.exec("SELECT count(*) FROM ingest.tenant").integer(0, 0);
   };
   const Folder folder;
-  const auto put = [&] { return operators.put_agency(folder.path); };
+  const auto put = [&] { return operators.put_agency(cli::read_agency_folder(folder.path)); };
 
   CHECK(caught(put).code == "WB-5006");  // no _agency.json
   folder.write("_agency.json", kAgency);
@@ -186,7 +186,7 @@ TEST_CASE("operators: refusals keep the registry's code and its own way out", "[
 
   const Folder folder;
   folder.write("_agency.json", kAgency);
-  (void)operators.put_agency(folder.path);
+  (void)operators.put_agency(cli::read_agency_folder(folder.path));
   const std::string code = operators.create_enrolment_code("a-kitchen", 60);
   CHECK(code.size() == 19);
   pg::Connection database(url);

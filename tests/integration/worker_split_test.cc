@@ -13,7 +13,12 @@ struct World {
   Central central;
   FakeStorage storage;
 
-  explicit World(const json& more) { central.add_agency(kAgency, {with(spec_of("recipe"), more)}); }
+  /// 0: files are not cut.
+  explicit World(std::int64_t split_rows) {
+    json spec = spec_of("recipe");
+    if (split_rows > 0) spec["split_rows"] = split_rows;
+    central.add_agency(kAgency, {spec});
+  }
   std::string deliver(const std::string& bytes, const Central::Job& job = {"night", kDelivery},
                       const std::string& path = "recipe_1.csv") {
     const json opened = central.open_in(job, kAgency, "recipe", path, bytes);
@@ -30,7 +35,7 @@ struct World {
 };
 
 TEST_CASE("split: a large file is staged in parts with the rows of the original", "[worker]") {
-  World world({{"split_rows", 100}});
+  World world(100);
   std::string bytes = export_of("R", 349);
   bytes += "\"quoted\nkey\",Name,350,1.00,yes,20.11.2026\r\n";  // a record of two lines
   const std::string file = world.deliver(bytes);
@@ -59,7 +64,7 @@ TEST_CASE("split: a large file is staged in parts with the rows of the original"
 }
 
 TEST_CASE("split: a file that fits is looked at once and staged as it is", "[worker]") {
-  World world({{"split_rows", 60}});
+  World world(60);
   const std::string file = world.deliver(export_of("R", 60));  // large enough to look at
   RunningWorker worker(world.central, world.storage.url());
   REQUIRE(world.central.reaches(file, "processed"));
@@ -69,7 +74,7 @@ TEST_CASE("split: a file that fits is looked at once and staged as it is", "[wor
 
 TEST_CASE("split: one bad row in one part refuses the file with its row in the original",
           "[worker][fault]") {
-  World world({{"split_rows", 100}});
+  World world(100);
   const std::string file = world.deliver(export_of("R", 250) + "X,Name,many,1,yes,20.11.2026\r\n");
   RunningWorker worker(world.central, world.storage.url());
   REQUIRE(world.central.reaches(file, "refused"));
@@ -80,7 +85,7 @@ TEST_CASE("split: one bad row in one part refuses the file with its row in the o
 }
 
 TEST_CASE("split: a broken quote is not cut but refused where it stands", "[worker][fault]") {
-  World world({{"split_rows", 100}});
+  World world(100);
   const std::string file =
       world.deliver(export_of("R", 250) + "\"open,Name,1,1,yes,20.11.2026\r\n");
   RunningWorker worker(world.central, world.storage.url());
@@ -92,7 +97,7 @@ TEST_CASE("split: a broken quote is not cut but refused where it stands", "[work
 // Goal:   a split that broke off after some uploads is done again and ends in the same parts.
 // Method: the store refuses the first read of the second pass, when the first part is there.
 TEST_CASE("split: broken off in the middle it is done again", "[worker][fault]") {
-  World world({{"split_rows", 100}});
+  World world(100);
   std::atomic<int> reads{0};
   // 1: verify, 2: plan, 3 and 4: head and body of part 1, 5: head of part 2
   world.storage.on_read([&](const std::string&) { return ++reads == 5 ? 503 : 0; });
@@ -106,7 +111,7 @@ TEST_CASE("split: broken off in the middle it is done again", "[worker][fault]")
 }
 
 TEST_CASE("split: bytes altered between hashing and cutting are refused", "[worker][fault]") {
-  World world({{"split_rows", 100}});
+  World world(100);
   std::atomic<int> reads{0};
   world.storage.on_read([&](const std::string& path) {
     if (++reads == 2) {
@@ -132,7 +137,7 @@ std::string line(const std::string& code, int count, const std::string& name) {
 }
 
 TEST_CASE("history again: only what is new is staged, and the rest is counted", "[worker]") {
-  World world(json::object());
+  World world(0);
   const std::string header = "Code,Name,Count,Amount,Active,Day\r\n";
   RunningWorker worker(world.central, world.storage.url());
   const std::string first =

@@ -294,7 +294,7 @@ CREATE UNIQUE INDEX one_live_copy_of_a_content
 CREATE UNIQUE INDEX one_live_part_of_a_split_file ON ingest.job_file (split_of, part_number)
   WHERE split_of IS NOT NULL AND state NOT IN ('refused', 'retired', 'duplicate');
 CREATE INDEX job_file_by_original ON ingest.job_file (tenant_id, file_tag, original_sha256) WHERE part_count > 1;
-CREATE INDEX job_file_by_delivery ON ingest.job_file (tenant_id, delivery_date, file_tag);
+CREATE INDEX job_file_by_delivery ON ingest.job_file (delivery_date, file_tag, tenant_id);
 CREATE INDEX job_file_newest_by_tag ON ingest.job_file (tenant_id, file_tag, delivery_date)
   WHERE state IN ('staged', 'processed', 'archived');
 DROP INDEX ingest.job_file_not_final_by_job;
@@ -305,3 +305,13 @@ ALTER TABLE ingest.lease
   DROP CONSTRAINT a_step_is_one_of_four,
   ADD CONSTRAINT a_step_is_one_of_five CHECK (step IN ('verify', 'split', 'stage', 'rename', 'archive'));
 COMMENT ON COLUMN ingest.lease.step IS 'verify, split, stage, rename or archive; null while free.';
+
+-- Over an almost empty table all indexes cost the same, and PostgreSQL takes the youngest that fits at all; a
+-- session keeps that plan, those of foreign keys too, and later walks a whole tenant by it (docs/decisions/0005).
+-- So the indexes that find one file are the youngest, and none that finds many begins with the tenant alone.
+DROP INDEX ingest.job_file_by_content;
+CREATE INDEX job_file_by_content ON ingest.job_file (content_sha256, tenant_id);
+DROP INDEX ingest.job_file_by_awaited_content;
+CREATE INDEX job_file_by_awaited_content
+  ON ingest.job_file (original_sha256, tenant_id, file_tag, part_number) WHERE state = 'awaiting_upload';
+CREATE INDEX job_file_by_id_and_tenant ON ingest.job_file (job_file_id, tenant_id);

@@ -22,7 +22,8 @@ BEGIN
 END
 $$;
 CREATE FUNCTION test.fate(p_path text) RETURNS text LANGUAGE sql AS $$
-  SELECT string_agg(part_number || '/' || part_count || ' ' || state || coalesce(' ' || error_code, ''), ', ' ORDER BY opened_seq) FROM ingest.job_file WHERE relative_path = p_path
+  SELECT string_agg(part_number || '/' || part_count || ' ' || state || coalesce(' ' || error_code, ''), ', ' ORDER BY opened_seq) FROM ingest.job_file
+   WHERE relative_path = p_path AND tenant_id = test.id('alder')
 $$;
 
 CREATE FUNCTION test.work_but_archive(p_rows int DEFAULT 2) RETURNS text[] LANGUAGE sql AS $$

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "central/channels/gzip_channel.h"
+#include "central/channels/quirk.h"
 #include "central/channels/sql_dump_channel.h"
 #include "central/channels/sqlite_channel.h"
 #include "central/channels/zip_channel.h"
@@ -45,6 +46,7 @@ std::unique_ptr<Channel> open_channel(const FileSpec& spec, RowSink sink,
                                       std::int64_t first_source_row,
                                       const ChannelOptions& options) {
   auto content = open_content(spec, std::move(sink), first_source_row, options);
+  if (!spec.quirk.empty()) content = open_quirk(spec, std::move(content));
   switch (spec.container) {
     case Container::kGzip:
       return open_gzip(std::move(content), options);

@@ -90,7 +90,7 @@ BEGIN
     RETURN 'wait';
   END IF;
   IF p_file.precedence = 1 THEN
-    v_names := ARRAY(SELECT j.job_key FROM ingest.job AS j
+    v_names := ARRAY(SELECT ingest.plain_text(j.job_key) FROM ingest.job AS j
                       WHERE j.tenant_id = p_file.tenant_id AND j.precedence = 0 AND j.state <> 'complete' ORDER BY j.opened_at LIMIT 20);
     IF v_names <> '{}' THEN
       PERFORM ingest.note_wait(p_file, 'history', v_names, NULL);

@@ -242,10 +242,11 @@ BEGIN
       PERFORM ingest.note_planned_file(v_file, true, v_actor);
     ELSIF v_file.error_code = 'WB-2112' THEN
       PERFORM ingest.refuse_set(v_file, 'part', v_mixed, v_actor);
-    ELSIF v_file.part_count > 1 AND v_file.state = 'awaiting_upload' THEN
-      FOR v_old IN SELECT f.job_file_id FROM ingest.set_members(v_file, 'part') AS f
-                    WHERE f.part_count <> v_file.part_count AND f.state = 'awaiting_upload'
-                      AND f.agent_id = p_agent.agent_id LOOP
+    ELSIF v_file.state = 'awaiting_upload' THEN
+      FOR v_old IN SELECT f.job_file_id FROM ingest.job_file AS f
+                    WHERE f.original_sha256 = v_file.original_sha256 AND f.tenant_id = v_file.tenant_id
+                      AND f.file_tag = v_file.file_tag AND f.state = 'awaiting_upload'
+                      AND f.part_count <> v_file.part_count AND f.agent_id = p_agent.agent_id LOOP
         PERFORM ingest.move_file(v_old, 'refused', v_actor, p_error => v_mixed);
       END LOOP;
     END IF;

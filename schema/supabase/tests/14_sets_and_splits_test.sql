@@ -58,6 +58,13 @@ SELECT is(test.fate('c.csv'), '1/2 refused WB-2111', 'what is there of it is ref
 SELECT is((SELECT error ->> 'message' FROM ingest.job_file WHERE relative_path = 'c.csv'), 'the set is not whole: missing part 2 of 2', 'naming what is missing');
 SELECT is((SELECT count(*) FROM staging.component AS s JOIN ingest.job_file AS f USING (job_file_id) WHERE f.relative_path = 'c.csv'), 0::bigint, 'nothing of it is staged');
 
+-- another cut of a file that was announced but never sent takes its place
+CREATE TEMP TABLE cut AS SELECT test.open('cut', test.offer('cut.csv', 'cut1/2', 'component', test.part('cut', 1, 2))) AS a;
+SELECT is(test.open('cut', test.offer('cut.csv', 'cut1/3', 'component', test.part('cut', 1, 3))) #>> '{files,0,outcome}', 'upload', 'a new cut is awaited');
+SELECT is(test.fate('cut.csv'), '1/2 refused WB-2112, 1/3 awaiting_upload', 'and the old one is no longer');
+SELECT is(test.open('cut', test.offer('cut.csv', 'cut')) #>> '{files,0,outcome}', 'upload', 'so it goes with the file as a whole');
+SELECT is((SELECT state FROM ingest.tenant WHERE slug = 'alder'), 'active', 'which halts nobody');
+
 -- one bad part refuses its file
 SELECT test.bring_part('2026-11-22', 'd.csv', 1, 2), test.bring_part('2026-11-22', 'd.csv', 2, 2);
 SELECT is(test.next(), 'verify d.csv 1', 'verified');

@@ -297,6 +297,9 @@ CREATE INDEX job_file_by_original ON ingest.job_file (tenant_id, file_tag, origi
 CREATE INDEX job_file_by_delivery ON ingest.job_file (delivery_date, file_tag, tenant_id);
 CREATE INDEX job_file_newest_by_tag ON ingest.job_file (tenant_id, file_tag, delivery_date)
   WHERE state IN ('staged', 'processed', 'archived');
+CREATE INDEX job_file_newest_by_tenant ON ingest.job_file (tenant_id, delivery_date)
+  WHERE state IN ('staged', 'processed', 'archived');
+CREATE INDEX job_file_to_archive ON ingest.job_file (job_id, opened_seq) WHERE state = 'processed';
 DROP INDEX ingest.job_file_not_final_by_job;
 CREATE INDEX job_file_not_final_by_job
   ON ingest.job_file (job_id) WHERE state NOT IN ('archived', 'duplicate', 'refused', 'retired');

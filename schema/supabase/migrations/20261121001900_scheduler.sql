@@ -117,19 +117,22 @@ COMMENT ON FUNCTION ingest.judge_candidate(ingest.job_file) IS
 -- Files whose delivery is over, or that a later delivery has overtaken, go to the archive.
 CREATE FUNCTION ingest.next_to_archive(p_tenant_id uuid) RETURNS ingest.job_file
 LANGUAGE sql STABLE SET search_path = '' AS $$
-  SELECT f.* FROM ingest.job_file AS f
-    JOIN ingest.job AS j ON j.job_id = f.job_id
-    LEFT JOIN ingest.delivery AS d ON d.tenant_id = f.tenant_id AND d.delivery_date = f.delivery_date
-                                  AND d.delivery_name = f.delivery_name
-   WHERE f.tenant_id = p_tenant_id AND f.state = 'processed' AND f.next_attempt_at <= ingest.clock()
+  SELECT (f).* FROM ingest.job AS j
+    LEFT JOIN ingest.delivery AS d ON d.tenant_id = j.tenant_id AND d.delivery_date = j.delivery_date
+                                  AND d.delivery_name = j.delivery_name
+    -- One file of each job, by index: a job that is not over may hold many that are processed.
+    CROSS JOIN LATERAL (SELECT o AS f FROM ingest.job_file AS o
+                         WHERE o.job_id = j.job_id AND o.state = 'processed' AND o.next_attempt_at <= ingest.clock()
+                         ORDER BY o.opened_seq LIMIT 1) AS due
+   WHERE j.tenant_id = p_tenant_id
      AND (d.state IN ('complete', 'closed')
           OR d.plan_version IS NULL AND j.state <> 'open'
           OR d.state = 'partial' AND NOT EXISTS (
-               SELECT FROM ingest.job AS o WHERE o.tenant_id = f.tenant_id AND o.delivery_date = f.delivery_date
-                  AND o.delivery_name = f.delivery_name AND o.state = 'open')
-          OR f.delivery_date < (SELECT max(l.delivery_date) FROM ingest.job_file AS l
+               SELECT FROM ingest.job AS o WHERE o.tenant_id = j.tenant_id AND o.delivery_date = j.delivery_date
+                  AND o.delivery_name = j.delivery_name AND o.state = 'open')
+          OR j.delivery_date < (SELECT max(l.delivery_date) FROM ingest.job_file AS l
                                  WHERE l.tenant_id = p_tenant_id AND l.state IN ('staged', 'processed', 'archived')))
-   ORDER BY f.delivery_date, f.opened_seq LIMIT 1
+   ORDER BY j.delivery_date, (f).opened_seq LIMIT 1
 $$;
 COMMENT ON FUNCTION ingest.next_to_archive(uuid) IS 'The next processed file that may be archived, or a row of nulls.';
 

@@ -9,8 +9,7 @@ import tempfile
 import unittest
 import zipfile
 
-import quayside
-from harness import LoopTest
+from harness import LoopTest, quayside
 
 COLUMNS = [{"name": "code", "to": "party_code", "required": True}, {"name": "name", "to": "name"}]
 SPECS = {

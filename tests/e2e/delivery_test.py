@@ -9,9 +9,10 @@ import json
 import threading
 import unittest
 
-import quayside
-from harness import LoopTest
-from quayside import AGENCY
+from harness import LoopTest, quayside
+
+
+AGENCY = quayside.AGENCY
 
 
 class Webhook:

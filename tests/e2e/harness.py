@@ -10,14 +10,15 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from loop import Loop, LoopError, wait_until  # noqa: E402  (the path is set above)
+import quayside  # noqa: E402  (the path is set above)
+from loop import Loop, LoopError, wait_until  # noqa: E402
 
 PROGRAMS = pathlib.Path(os.environ.get("WAYBILL_PROGRAMS", ROOT / "build/dev/bin"))
 REAL_DATA = pathlib.Path(os.environ["WAYBILL_REAL_DATA"]) if os.environ.get("WAYBILL_REAL_DATA") else None
 FINAL = {"archived", "refused", "duplicate"}
 PATIENCE_S = 90  # sanitizers on a busy machine; what is awaited usually takes a second or two
 
-__all__ = ["FINAL", "Loop", "LoopError", "LoopTest", "PATIENCE_S", "PROGRAMS", "REAL_DATA", "ROOT", "wait_until"]
+__all__ = ["FINAL", "Loop", "LoopError", "LoopTest", "PATIENCE_S", "PROGRAMS", "REAL_DATA", "ROOT", "quayside", "wait_until"]
 
 
 class LoopTest(unittest.TestCase):

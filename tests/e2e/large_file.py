@@ -5,6 +5,7 @@ and Python's csv and json modules.
 """
 
 import csv
+import io
 import json
 import subprocess
 
@@ -44,10 +45,9 @@ def differences(database, rows, limit=5):
     """Compares every staged row with its source row; the first differences as sentences."""
     wrong = []
     query = """COPY (SELECT r.source_row, r.payload FROM staging.recipe_line r ORDER BY r.source_row) TO STDOUT (FORMAT csv)"""
-    with subprocess.Popen(["psql", "-X", "-q", "-d", database.url, "-c", query], stdout=subprocess.PIPE, text=True,
-                          encoding="utf-8", newline="") as psql:
+    with subprocess.Popen(["psql", "-X", "-q", "-d", database.url, "-c", query], stdout=subprocess.PIPE) as psql:
         number = 0
-        for source_row, payload in csv.reader(psql.stdout):
+        for source_row, payload in csv.reader(io.TextIOWrapper(psql.stdout, encoding="utf-8", newline="")):
             number += 1
             recipe, line, quantity, unit, note = row_of(number)
             expected = {"recipe_code": recipe, "line_no": int(line), "quantity": quantity, "unit": unit, "note": note or None}

@@ -51,6 +51,13 @@ SELECT is((test.work())[1:2], ARRAY['verify c3.csv', 'stage c3.csv'], 'then it i
 SELECT is(test.bring('2026-11-22', 'r3.csv', 'recipe', '{}', '{"allow_older": true}') IS NOT NULL, true, 'a job opened without allow_older');
 SELECT is(test.work(), ARRAY['verify r3.csv'], 'does not get it by asking later');
 
+-- the agent's call is lost: the object is found all the same
+SELECT test.open('lost', test.offer('lost.csv', 'lost', 'variant'));
+SELECT test.store(job_file_id, size_bytes) FROM ingest.job_file WHERE relative_path = 'lost.csv';
+SELECT is(test.work(), '{}', 'an upload that nobody confirmed is not worked on');
+SELECT is(ingest.note_arrivals(), 1, 'until central looks itself');
+SELECT ok(test.work() @> ARRAY['verify lost.csv'], 'then it is');
+
 -- one file of a tenant at a time; the finishing step is not taken twice
 SELECT test.bring('2026-11-24', 'c5.csv', 'component'), test.bring('2026-11-24', 'r5.csv', 'recipe');
 CREATE TEMP TABLE c AS SELECT ingest.claim_next('w1', 60) AS c;

@@ -141,6 +141,27 @@ SELECT is(ingest.retry_file((SELECT job_file_id FROM ingest.job_file WHERE relat
 SELECT is(test.work_but_archive(), ARRAY['verify bad huge file.csv 2', 'verify bad huge file.csv 3', 'stage bad huge file.csv 2', 'stage bad huge file.csv 3'], 'the refused parts go on');
 SELECT is((SELECT state || ' ' || rows_staged FROM ingest.job_file WHERE relative_path = 'bad huge file.csv' AND split_of IS NULL), 'processed 8', 'and the file is processed');
 
+-- a split that fails makes no loop: it is tried with pauses, or halts the agency
+SELECT test.bring('2026-11-28', 'cannot be cut.csv', 'party');
+SELECT is(test.next(), 'verify cannot be cut.csv', 'verified');
+CREATE FUNCTION test.fail_split(p_transient boolean) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  c jsonb := ingest.claim_next('w', 60);
+BEGIN
+  PERFORM ingest.fail_step((c ->> 'tenant_id')::uuid, (c ->> 'fence')::bigint, (c ->> 'job_file_id')::uuid, '{"code": "WB-4004", "message": "m"}', p_transient);
+  RETURN (c ->> 'step') || ' ' || (c ->> 'attempt');
+END
+$$;
+SELECT is(test.fail_split(true), 'split 1', 'cutting fails for now');
+SELECT is((SELECT count(*) FROM unnest(test.work()) AS w WHERE w LIKE '%cannot be cut%'), 0::bigint, 'it is not tried again at once');
+SELECT test.pass('5 seconds');
+SELECT is(test.fail_split(false), 'split 2', 'cutting fails for good');
+SELECT is(test.work(), '{}', 'the agency halts');
+SELECT is(ingest.resume_tenant('alder', 'disk replaced', 'kim'), 'active', 'resumed');
+SELECT is(test.split(test.parts('cut', 2)), 'split', 'it is cut');
+SELECT is((SELECT count(*) FROM ingest.job_file WHERE relative_path = 'cannot be cut.csv' AND split_of IS NOT NULL), 2::bigint, 'once');
+SELECT test.work();
+
 -- its rows can be retired, all of them or none
 SELECT is((SELECT count(*) FROM staging.party AS s JOIN ingest.job_file AS f USING (job_file_id) WHERE f.relative_path = 'bad huge file.csv'), 8::bigint, 'eight rows');
 SELECT is(ingest.retire_file((SELECT job_file_id FROM ingest.job_file WHERE relative_path = 'bad huge file.csv' AND part_number = 2), 'wrong year', 'kim'),

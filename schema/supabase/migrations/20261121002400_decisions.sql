@@ -186,7 +186,6 @@ CREATE FUNCTION ingest.do_retry(p_file ingest.job_file, p_reason text, p_actor t
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
   v_file    ingest.job_file;
-  v_state   text;
   v_count   integer := 0;
   v_details jsonb := jsonb_build_object('reason', p_reason);
 BEGIN
@@ -195,10 +194,19 @@ BEGIN
   ELSIF (p_options ->> 'allow_older')::boolean THEN
     v_details := v_details || '{"allow_older": true}';
   END IF;
-  FOR v_file IN SELECT w.* FROM ingest.whole_file(p_file) AS w WHERE w.state = 'refused' ORDER BY w.split_of NULLS FIRST, w.opened_seq LOOP
+  -- With a chunk goes the rest of its set, as far as it was given up only because the set was not whole.
+  FOR v_file IN
+    SELECT DISTINCT w.* FROM (
+        SELECT p_file AS file
+        UNION ALL SELECT m FROM ingest.set_members(p_file, 'chunk') AS m
+                   WHERE p_file.chunk_count > 1 AND m.error_code = 'WB-2111' AND m.skipped_at IS NULL) AS s,
+      LATERAL ingest.whole_file(s.file) AS w
+     WHERE w.state = 'refused' ORDER BY w.split_of NULLS FIRST, w.opened_seq
+  LOOP
     IF v_file.split_of IS NULL THEN
-      v_state := ingest.reopen_file(v_file, p_actor, v_details);
-    ELSIF v_state = 'split' AND v_file.object_path IS NOT NULL THEN
+      PERFORM ingest.reopen_file(v_file, p_actor, v_details);
+    ELSIF v_file.object_path IS NOT NULL
+      AND (SELECT f.state FROM ingest.job_file AS f WHERE f.job_file_id = v_file.split_of) = 'split' THEN
       PERFORM ingest.reopen_file(v_file, p_actor, v_details);
     ELSE
       CONTINUE;  -- its file is cut again

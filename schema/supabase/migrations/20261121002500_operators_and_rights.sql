@@ -258,6 +258,7 @@ BEGIN
      WHERE n.nspname IN ('ingest', 'staging') AND e.caller IS NOT NULL OR n.nspname = 'public' AND p.proname LIKE 'ingest\_%'
   LOOP
     EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', f.signature);
+    CONTINUE WHEN f.caller IS NULL;
     EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', f.signature,
       CASE f.caller WHEN 'service' THEN 'service_role' WHEN 'person' THEN 'authenticated' ELSE 'anon, authenticated' END);
   END LOOP;

@@ -82,6 +82,15 @@ SELECT is(test.work_but_archive(), ARRAY['verify e_2.csv', 'stage e_1.csv', 'sta
 SELECT test.bring('2026-11-24', 'f_1.csv', 'recipe', '{"chunk_number": 1, "chunk_count": 2}'), test.bring('2026-11-24', 'f_2.csv', 'recipe', '{"chunk_number": 2, "chunk_count": 3}');
 SELECT test.work();
 SELECT is((SELECT array_agg(DISTINCT state || error_code) FROM ingest.job_file WHERE relative_path LIKE 'f\__.csv'), ARRAY['refusedWB-2112'], 'chunks of different totals are refused together');
+SELECT test.bring('2026-11-23', 'g_1.csv', 'uom_conversion', '{"chunk_number": 1, "chunk_count": 3}'), test.bring('2026-11-23', 'g_2.csv', 'uom_conversion', '{"chunk_number": 2, "chunk_count": 3}');
+SELECT test.work(), test.close('job-2026-11-23');
+SELECT test.pass('5 minutes');
+SELECT test.work();
+SELECT is((SELECT array_agg(DISTINCT state || error_code) FROM ingest.job_file WHERE relative_path LIKE 'g\__.csv'), ARRAY['refusedWB-2111'], 'a set of chunks that is not whole in time is given up');
+SELECT is(public.ingest_open_job('late', '{"date": "2026-11-23", "name": "nightly"}', jsonb_build_array(test.offer('g_3.csv', 'g_3.csv', 'uom_conversion', '{"chunk_number": 3, "chunk_count": 3}'))) #>> '{files,0,outcome}', 'upload', 'the last one comes');
+SELECT test.store(job_file_id, size_bytes), test.confirm(job_file_id) FROM ingest.job_file WHERE relative_path = 'g_3.csv';
+SELECT is(ingest.retry_file(job_file_id, 'the last one came', 'kim') -> 'files', '2', 'a chunk is retried with the others that were given up') FROM ingest.job_file WHERE relative_path = 'g_1.csv';
+SELECT is(test.work_but_archive(), ARRAY['verify g_1.csv', 'verify g_2.csv', 'verify g_3.csv', 'stage g_1.csv', 'stage g_2.csv', 'stage g_3.csv'], 'and the set is staged');
 SELECT is(test.refusal(format('SELECT test.open(''bad'', test.offer(''x.csv'', ''x'', ''component'', %L))', m)), 'WB-2101 400', m) FROM unnest(ARRAY[
   '{"chunk_number": 3, "chunk_count": 2}', '{"chunk_count": 1000000000000}', '{"part_count": 1000000000000}', '{"chunk_number": 0, "chunk_count": 2}', '{"chunk_count": "2"}']) AS m;
 SELECT is(test.refusal(format('SELECT test.open(''bad'', test.offer(%L, ''x''))', p)), 'WB-2101 400', 'no path: ' || p) FROM unnest(ARRAY[
@@ -176,6 +185,23 @@ SELECT is(test.refusal(format('SELECT ingest.retire_file(%L, ''x'', ''kim'')', j
   FROM ingest.job_file WHERE relative_path = 'bad huge file.csv' AND split_of IS NULL;
 SELECT is((public.ingest_open_job('once-more', '{"date": "2026-11-28", "name": "nightly"}', jsonb_build_array(test.offer('bad huge file.csv', 'bad huge file.csv', 'party')))) #>> '{files,0,outcome}',
   'upload', 'the same content may come again');
+
+-- a part that is not stored any more: the file is cut again; the same parts are found, a changed one takes its path
+SELECT test.bring('2026-11-28', 'cut again.csv', 'party');
+SELECT is(test.next() || ', ' || test.split(test.parts('again', 3)), 'verify cut again.csv, split', 'split');
+SELECT test.next();
+SELECT ingest.refuse_file((c ->> 'tenant_id')::uuid, (c ->> 'fence')::bigint, (c ->> 'job_file_id')::uuid, '{"code": "WB-3004", "message": "m"}') FROM ingest.claim_next('w', 60) AS c;
+SELECT is(test.fate('cut again.csv'), '1/1 refused WB-3004, 1/3 refused WB-2114, 2/3 refused WB-3004, 3/3 refused WB-2114', 'refused');
+UPDATE storage.objects AS o SET metadata = '{}' FROM ingest.job_file AS f WHERE f.relative_path = 'cut again.csv' AND f.split_of IS NOT NULL AND f.part_number = 3 AND o.name = f.object_path;
+SELECT is(ingest.retry_file(job_file_id, 'stored object lost', 'kim') ->> 'state', 'received', 'with a stored part missing the whole file is read again') FROM ingest.job_file
+ WHERE relative_path = 'cut again.csv' AND split_of IS NULL;
+SELECT is(test.next(), 'verify cut again.csv', 'verified again');
+UPDATE storage.objects AS o SET metadata = '{"eTag": "x", "size": 10}' WHERE metadata = '{}';
+SELECT is(test.split(jsonb_set(test.parts('again', 3), '{2,content_sha256}', to_jsonb(test.sha('other')))), 'split', 'and cut again');
+SELECT is(test.fate('cut again.csv'), '1/1 split, 1/3 received, 2/3 received, 3/3 refused WB-2114, 3/3 received', 'the same parts go on, the changed one is a new one');
+SELECT is((SELECT count(DISTINCT object_path) FROM ingest.job_file WHERE relative_path = 'cut again.csv'), 4::bigint, 'at the path of the one it replaces');
+SELECT test.work();
+SELECT is((SELECT state || rows_staged FROM ingest.job_file WHERE relative_path = 'cut again.csv' AND split_of IS NULL), 'processed6', 'and all is staged');
 
 -- a refused file's bytes are eligible again when a newer spec may read them
 CREATE TEMP TABLE s AS SELECT test.bring('2026-11-29', 'spec.csv', 'variant') AS id;

@@ -91,12 +91,25 @@ SELECT is(test.delivery('2026-11-27'), 'complete ', 'a skipped file counts as se
 SELECT ok(test.work() @> ARRAY['stage l6.csv'], 'and nothing waits for it');
 SELECT is((SELECT error_code || ' ' || state FROM ingest.job_file WHERE relative_path = 'r6.csv' AND delivery_date = '2026-11-27'), 'WB-2005 refused', 'the agent hears of a refusal');
 
+-- one of two in a batch is surplus; a file in parts has come with its last part
+SELECT public.ingest_open_job('batch', '{"date": "2026-11-28", "name": "nightly"}', jsonb_build_array(test.offer('s1.csv', 's1', 'recipe'), test.offer('s2.csv', 's2', 'recipe'),
+  test.offer('p.csv', 'p1', 'component', jsonb_build_object('original_sha256', test.sha('p'), 'part_number', 1, 'part_count', 2)),
+  test.offer('p.csv', 'p2', 'component', jsonb_build_object('original_sha256', test.sha('p'), 'part_number', 2, 'part_count', 2, 'first_source_row', 5))));
+SELECT is((SELECT string_agg(f.relative_path, ',') FROM ingest.job_event AS e JOIN ingest.job_file AS f USING (job_file_id) WHERE e.event = 'file_surplus' AND f.delivery_date = '2026-11-28'),
+  's2.csv', 'of two in one call the second is surplus');
+SELECT ingest.put_delivery_plan('alder', '{"files": [{"file_tag": "component"}, {"file_tag": "party"}]}', 'kim');
+SELECT test.bring('2026-11-29', 'q.csv', 'component', '{"part_number": 1, "part_count": 2}'::jsonb || jsonb_build_object('original_sha256', test.sha('q')));
+SELECT is(test.delivery('2026-11-29'), 'open component,party', 'a part is not the file');
+SELECT test.bring('2026-11-29', 'q2.csv', 'component', '{"part_number": 2, "part_count": 2, "first_source_row": 9}'::jsonb || jsonb_build_object('original_sha256', test.sha('q')));
+SELECT is(test.delivery('2026-11-29'), 'open party', 'all its parts are');
+SELECT test.plan('alder');
+
 -- a new plan is followed by what is open
 SELECT test.bring('2026-11-30', 'c7.csv', 'component');
 SELECT is(test.delivery('2026-11-30'), 'open recipe,recipe_line', 'by the old plan two are missing');
-SELECT is(ingest.put_delivery_plan('alder', '{"files": [{"file_tag": "component"}, {"file_tag": "party"}]}', 'kim'), 2, 'a new plan');
+SELECT is(ingest.put_delivery_plan('alder', '{"files": [{"file_tag": "component"}, {"file_tag": "party"}]}', 'kim'), 4, 'a new plan');
 SELECT is(test.delivery('2026-11-30'), 'open party', 'by the new one another');
-SELECT is(ingest.put_delivery_plan('alder', NULL, 'kim'), 3, 'no plan any more');
+SELECT is(ingest.put_delivery_plan('alder', NULL, 'kim'), 5, 'no plan any more');
 SELECT is(test.delivery('2026-11-30'), 'open ', 'nothing is missed');
 SELECT test.work(), test.close('job-2026-11-30');
 SELECT test.work();
@@ -112,7 +125,7 @@ SELECT is((SELECT count(*) FROM ingest.job_event WHERE event = 'file_missing' AN
 
 -- reports
 SELECT test.at('2026-11-30T12:00Z');
-SELECT is((SELECT jsonb_agg(e ->> 'date') FROM jsonb_array_elements(ingest.delivery_report('alder', 5)) AS e), '["2026-11-30", "2026-11-27", "2026-11-26"]', 'deliveries of five days');
+SELECT is((SELECT jsonb_agg(e ->> 'date') FROM jsonb_array_elements(ingest.delivery_report('alder', 5)) AS e), '["2026-11-30", "2026-11-29", "2026-11-28", "2026-11-27", "2026-11-26"]', 'deliveries of five days');
 SELECT is(ingest.delivery_report('alder', 1) #> '{0,files}', '{"archived": 1}', 'with their files by state');
 SELECT is(jsonb_array_length(ingest.delivery_report()), (SELECT count(*)::int FROM ingest.delivery WHERE delivery_date > '2026-11-23'), 'of all agencies');
 SELECT is((SELECT jsonb_agg(e ->> 'tenant') FROM jsonb_array_elements(ingest.tenant_report()) AS e WHERE e ->> 'tenant' IN ('alder', 'birch')), '["alder", "birch"]', 'the agencies');

@@ -37,6 +37,20 @@ constexpr std::array<std::string_view, 7> kConstraints = {
 constexpr std::array<std::string_view, 5> kKeysOfMySql = {"key", "index", "fulltext", "spatial",
                                                           "period"};
 
+/// What may stand between INSERT or REPLACE and INTO; MySQL and SQL Server may leave INTO out.
+constexpr std::array<std::string_view, 10> kBeforeInto = {
+    "or",   "replace",      "ignore",  "abort",         "fail",
+    "into", "low_priority", "delayed", "high_priority", "rollback"};
+/// Statements that dumps have and that give no table a row. Of others nobody knows what they do.
+constexpr std::array<std::string_view, 33> kOtherStatements = {
+    "alter",   "analyze", "attach",    "call",     "change",    "checkpoint", "cluster",
+    "comment", "do",      "drop",      "execute",  "flush",     "grant",      "import",
+    "lock",    "notify",  "optimize",  "pragma",   "refresh",   "reindex",    "release",
+    "reset",   "revoke",  "savepoint", "security", "select",    "unlock",     "use",
+    "vacuum",  "detach",  "explain",   "prepare",  "deallocate"};
+constexpr std::array<std::string_view, 5> kChanges = {"update", "delete", "truncate", "merge",
+                                                      "with"};
+
 std::string join_name(const std::vector<std::string>& parts) {
   std::string name;
   for (const std::string& part : parts) name += (name.empty() ? "" : ".") + part;
@@ -65,9 +79,13 @@ void SqlStatements::take(const SqlToken& token) {
       return;
     case Step::kBody:
       return take_body(token);
+    case Step::kChange:
+      return take_change(token);
     case Step::kInto:
-      if (is_sign(token, ';')) step_ = Step::kStart;
-      if (is_word(token, "into")) begin_name(Statement::kInsert);
+      if (!is_one_of(token, kBeforeInto)) {
+        begin_name(Statement::kInsert);
+        take_name(token);
+      }
       return;
     case Step::kName:
       return take_name(token);
@@ -104,6 +122,21 @@ void SqlStatements::begin_statement(const SqlToken& token) {
     transaction_open_ = false;
   } else if (is_word(token, "rollback")) {
     rolled_back_ = true;
+  } else if (is_one_of(token, kChanges)) {
+    step_ = Step::kChange;
+  } else if (!is_one_of(token, kOtherStatements)) {
+    refuse("a statement begins that no dump has", begin_);
+  }
+}
+
+/// Rows that a later statement changes would be staged as they were.
+void SqlStatements::take_change(const SqlToken& token) {
+  const std::size_t dot = table_.rfind('.');
+  const std::string_view name = std::string_view(table_).substr(dot + 1);  // npos + 1 is 0
+  const bool is_name = token.kind == SqlKind::kWord || token.kind == SqlKind::kName;
+  if (is_sign(token, ';')) step_ = Step::kStart;
+  if (is_name && token.text == name && rows_seen_) {
+    refuse("a statement changes rows that the dump has given before", begin_);
   }
 }
 
@@ -188,7 +221,7 @@ void SqlStatements::take_head(const SqlToken& token) {
     item_begins_ = true;
     depth_ = 0;
   } else {
-    step_ = is_sign(token, ';') ? Step::kStart : Step::kSkip;
+    refuse("this CREATE TABLE does not list the table's columns", begin_);
   }
 }
 
@@ -198,6 +231,7 @@ void SqlStatements::take_insert_head(const SqlToken& token) {
     step_ = Step::kColumns;
   } else if (is_word(token, "values")) {
     step_ = Step::kTuples;
+    rows_seen_ = true;
     listener_.on_rows(std::move(columns_), begin_);
     columns_.clear();
   } else if (!is_one_of(token, kOverriding)) {
@@ -219,7 +253,10 @@ void SqlStatements::take_copy_head(const SqlToken& token) {
   if (!from_stdin_) return;
   if (is_ours_ && words_ > 2) return refuse("this COPY is not in PostgreSQL's text format", begin_);
   lexer_.expect_data();
-  if (is_ours_) listener_.on_rows(std::move(columns_), begin_);
+  if (is_ours_) {
+    rows_seen_ = true;
+    listener_.on_rows(std::move(columns_), begin_);
+  }
   columns_.clear();
 }
 

@@ -52,10 +52,11 @@ class SqlStatements {
     kSet,
     kCreate,  ///< behind CREATE: a table, or something else
     kCreateOther,
-    kBody,  ///< statements inside a trigger or function, up to its END
-    kInto,  ///< behind INSERT: up to INTO
-    kName,  ///< the table's name
-    kHead,  ///< behind the name: columns, VALUES, FROM STDIN
+    kBody,    ///< statements inside a trigger or function, up to its END
+    kChange,  ///< behind UPDATE, DELETE and the like
+    kInto,    ///< behind INSERT: up to INTO
+    kName,    ///< the table's name
+    kHead,    ///< behind the name: columns, VALUES, FROM STDIN
     kColumns,
     kTableColumns,
     kTuples,
@@ -67,6 +68,7 @@ class SqlStatements {
   void begin_name(Statement statement);
   void take_create(const SqlToken& token);
   void take_body(const SqlToken& token);
+  void take_change(const SqlToken& token);
   void take_set(const SqlToken& token);
   void take_name(const SqlToken& token);
   void end_name();
@@ -89,6 +91,7 @@ class SqlStatements {
   TablePlace begin_;  ///< of the statement
   bool is_ours_ = false;
   bool table_seen_ = false;
+  bool rows_seen_ = false;
   bool transaction_open_ = false;
   bool rolled_back_ = false;
   std::string qualified_;  ///< the table with its schema, as first seen

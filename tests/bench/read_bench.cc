@@ -72,19 +72,21 @@ void measure_rows(const char* name, const FileSpec& spec, const std::string& fil
   });
 }
 
-FileSpec bench_spec(bool typed) {
+/// `more` are further keys of the spec.
+FileSpec bench_spec(bool typed, const std::string& more = "") {
   std::string text = R"({"file_tag": "b", "entity": "component", "file_name": "*", "columns": [
       {"name": "Item No", "to": "item_no", "required": true},
       {"name": "Description", "to": "description"},
       {"name": "Unit", "to": "unit"},
       {"name": "Quantity", "to": "quantity", "type": "$N"},
       {"name": "Price", "to": "price", "type": "$N"},
-      {"name": "Valid From", "to": "valid_from", "type": "$D"}], "natural_key": ["item_no"]})";
+      {"name": "Valid From", "to": "valid_from", "type": "$D"}], "natural_key": ["item_no"]$M})";
   const auto replace = [&](std::string_view what, std::string_view with) {
     for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what)) {
       text.replace(at, what.size(), with);
     }
   };
+  replace("$M", more);
   replace("$N", typed ? "decimal" : "text");
   replace("\"$D\"", typed ? R"("date", "date_format": "%Y-%m-%d")" : R"("text")");
   return parse_file_spec_text(text);
@@ -110,6 +112,12 @@ int main(int argc, char** argv) {
   const std::string wide =
       repeat("", std::string(240, 'x') + "," + std::string(250, 'y') + "\n", size_bytes);
 
+  const std::string lines = repeat(
+      "",
+      "{\"Item No\":\"10-20031\",\"Description\":\"Butter unsalted block 250g\",\"Unit\":\"EA\","
+      "\"Quantity\":12.500,\"Price\":1.99,\"Valid From\":\"2026-11-20\"}\n",
+      size_bytes);
+
   measure_csv("records, plain rows", plain);
   measure_csv("records, accented rows", accented);
   measure_csv("records, quoted rows", quoted);
@@ -118,5 +126,6 @@ int main(int argc, char** argv) {
   measure_rows("rows to JSON, numbers and dates", bench_spec(true), plain);
   measure_rows("rows to JSON, accented", bench_spec(true), accented);
   measure_rows("rows to JSON, quoted", bench_spec(true), quoted);
+  measure_rows("JSON lines to JSON", bench_spec(true, R"(, "format": "jsonl")"), lines);
   return 0;
 }

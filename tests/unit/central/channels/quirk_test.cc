@@ -59,7 +59,11 @@ TEST_CASE("quirk: an unknown name is refused when the channel is opened", "[chan
     CHECK(&error.code() == &error_code::kQuirkUnknown);
     CHECK_THAT(error.what(), Catch::Matchers::Contains("unit_definitions"));
   }
-  for (const std::string_view name : quirk_names()) CHECK(make_quirk(name) != nullptr);
+  const std::string docs = read_file(fs::path(WAYBILL_SOURCE_DIR) / "docs/operating.md");
+  for (const std::string_view name : quirk_names()) {
+    CHECK(make_quirk(name) != nullptr);
+    CHECK_THAT(docs, Catch::Matchers::Contains("`" + std::string(name) + "`"));
+  }
   CHECK(make_quirk("") == nullptr);
 }
 

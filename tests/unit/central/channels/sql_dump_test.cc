@@ -248,6 +248,23 @@ TEST_CASE("sql dump: statements around the rows change nothing", "[channels][sql
       "WB-3109"));
 }
 
+// Goal:   no row is lost or staged as it was before, because a statement was not understood.
+TEST_CASE("sql dump: a statement that nobody knows, or that changes rows, is refused",
+          "[channels][sql_dump]") {
+  const std::string row = "INSERT INTO items (code,qty,note) VALUES ('A',1,'n');\n";
+  const Shown refused = {"WB-3109 row 0 line 2 byte 54"};
+  for (const char* change :
+       {"UPDATE items SET qty = 2;", "DELETE FROM public.items;", "TRUNCATE TABLE \"items\";",
+        "MERGE INTO items USING x ON 1;", "WITH x AS (SELECT 1) INSERT INTO items SELECT 1;", "GO",
+        "xINSERT;", "(1);", "'A';", "INSERT INTO items SELECT 1;",
+        "CREATE TABLE items AS SELECT 1;"}) {
+    INFO(change);
+    CHECK(refusal(row + change + "\n").at(0) == refused[0]);
+  }
+  CHECK(rows_of("DELETE FROM items;\n" + row + "DELETE FROM sqlite_sequence;\n") == kOneRow);
+  CHECK(rows_of("INSERT items (code,qty,note) VALUES ('A',1,'n');") == kOneRow);
+}
+
 TEST_CASE("sql dump: rows and columns that do not fit are found with their line",
           "[channels][sql_dump]") {
   const std::string copy = "COPY items (code, qty, note) FROM stdin;\nA\t1\tn\n";

@@ -31,7 +31,7 @@ INSERT INTO ingest.entry_point (function, caller)
   UNION ALL SELECT 'ingest.' || f, 'service' FROM unnest(ARRAY['note_arrivals', 'sweep', 'claim_next', 'heartbeat',
     'release_step', 'finish_verify', 'finish_split', 'finish_stage', 'refuse_file', 'finish_move', 'fail_step',
     'next_alerts', 'finish_alert', 'create_tenant', 'set_tenant_state', 'create_enrolment_code', 'put_file_spec',
-    'withdraw_file_spec', 'put_delivery_plan', 'revoke_agent', 'put_setting', 'resume_tenant', 'retry_file', 'skip_file',
+    'withdraw_file_spec', 'put_delivery_plan', 'revoke_agent', 'put_setting', 'close_job', 'resume_tenant', 'retry_file', 'skip_file',
     'retire_file', 'delivery_report', 'tenant_report']) AS f;
 INSERT INTO ingest.entry_point (function, caller, least_role, decided_by) VALUES
   ('public.ingest_enroll',     'enrolment', NULL, 'enrolment code'),

@@ -90,6 +90,18 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION ingest.end_job(p_job ingest.job, p_reason text, p_actor text) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+  UPDATE ingest.job AS j SET state = 'closed', closed_at = ingest.clock(), close_reason = p_reason
+   WHERE j.job_id = p_job.job_id;
+  PERFORM ingest.append_event(p_job.tenant_id, 'job_closed', p_actor, p_job.job_id);
+  PERFORM ingest.complete_job(p_job.job_id);
+  PERFORM ingest.judge_delivery(p_job.tenant_id, p_job.delivery_date, p_job.delivery_name, p_actor);
+END
+$$;
+COMMENT ON FUNCTION ingest.end_job(ingest.job, text, text) IS 'Closes an open job, and completes it and its delivery if all is final.';
+
 CREATE OR REPLACE FUNCTION public.ingest_close_job(job_key text, reason text) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
@@ -107,11 +119,7 @@ BEGIN
     PERFORM ingest.refuse('WB-2004', 403, 'this job key belongs to another agent', 'Make a new job key.');
   END IF;
   IF v_job.state = 'open' THEN
-    UPDATE ingest.job AS j SET state = 'closed', closed_at = ingest.clock(), close_reason = ingest_close_job.reason
-     WHERE j.job_id = v_job.job_id;
-    PERFORM ingest.append_event(v_agent.tenant_id, 'job_closed', 'agent:' || v_agent.agent_id, v_job.job_id);
-    PERFORM ingest.complete_job(v_job.job_id);
-    PERFORM ingest.judge_delivery(v_job.tenant_id, v_job.delivery_date, v_job.delivery_name, 'agent:' || v_agent.agent_id);
+    PERFORM ingest.end_job(v_job, ingest_close_job.reason, 'agent:' || v_agent.agent_id);
   END IF;
   RETURN (SELECT jsonb_build_object('job_id', j.job_id, 'job_key', j.job_key, 'state', j.state)
             FROM ingest.job AS j WHERE j.job_id = v_job.job_id);

@@ -320,6 +320,30 @@ END
 $$;
 COMMENT ON FUNCTION ingest.resume_tenant(text, text, text) IS 'An operator lets a halted agency go on; returns its state.';
 
+-- An agent that is gone closes nothing: its delivery would stay open, and history that it began would go
+-- ahead of nightly files for ever.
+CREATE FUNCTION ingest.close_job(p_slug text, p_job_key text, p_reason text, p_actor text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  v_tenant_id uuid;
+  v_job       ingest.job;
+BEGIN
+  PERFORM ingest.authorize('ingest.close_job');
+  PERFORM ingest.check_decision(p_reason, p_actor);
+  v_tenant_id := ingest.tenant_by_slug(p_slug);
+  PERFORM ingest.lock_tenant(v_tenant_id);
+  SELECT j.* INTO v_job FROM ingest.job AS j WHERE j.tenant_id = v_tenant_id AND j.job_key = p_job_key;
+  IF NOT FOUND THEN
+    PERFORM ingest.refuse('WB-2102', 404, 'no job of this agency has this key', 'Correct the job key.');
+  ELSIF v_job.state = 'open' THEN
+    PERFORM ingest.end_job(v_job, p_reason, 'operator:' || p_actor);
+  END IF;
+  RETURN (SELECT j.state FROM ingest.job AS j WHERE j.job_id = v_job.job_id);
+END
+$$;
+COMMENT ON FUNCTION ingest.close_job(text, text, text, text) IS
+  'An operator closes a job whose agent is gone; files that were never sent are skipped on their own; returns the job''s state.';
+
 -- Signed-in people ------------------------------------------------------------------------------------
 CREATE FUNCTION public.ingest_decide(
   action text, tenant text, job_file_id uuid DEFAULT NULL, reason text DEFAULT NULL, options jsonb DEFAULT '{}'

@@ -13,7 +13,10 @@ SELECT is(test.work(), ARRAY['verify history of 2025-01-01.csv', 'stage history 
 SELECT is(test.waits_for(), 'history: job-2025-01-02history, job-2025-01-01history', 'for the history jobs, by name');
 SELECT test.pass('10 days');
 SELECT is(test.work(), '{}', 'as long as it takes');
-SELECT test.close('job-2025-01-01history'), test.close('job-2025-01-02history');
+SELECT is(test.refusal($$SELECT ingest.close_job('alder', 'none', 'agent gone', 'kim')$$), 'WB-2102 404', 'no job of this key');
+SELECT is(ingest.close_job('alder', 'job-2025-01-01history', 'agent gone', 'kim'), 'complete', 'an operator closes a job whose agent is gone');
+SELECT is((SELECT actor FROM ingest.job_event WHERE event = 'job_closed'), 'operator:kim', 'by name');
+SELECT test.close('job-2025-01-02history');
 SELECT is((test.work())[1:4], ARRAY['archive history of 2025-01-02.csv', 'stage c.csv', 'stage r.csv', 'stage l.csv'], 'and go on when it is done');
 
 -- behind: history runs when no nightly file is due; it is older than what is processed, so it must be allowed

@@ -29,6 +29,7 @@ namespace {
 constexpr std::int64_t kPauseMinMs = 250;
 constexpr std::int64_t kPauseMaxMs = 15'000;
 constexpr std::int64_t kLeaseMaxS = 3600;
+constexpr std::int64_t kSweepEveryMs = 1000;
 
 /// The worker cannot work as it was started; it ends and says why.
 class ConfigurationWrong : public Error {
@@ -49,6 +50,7 @@ struct Shared {
   LeaseKeeper leases;
   SystemClock clock;
   std::atomic<std::int64_t> arrivals_due_ms{0};
+  std::atomic<std::int64_t> sweep_due_ms{0};
   std::mutex mutex;
   std::exception_ptr end_reason;  ///< what no waiting can help; guarded by mutex
 
@@ -111,6 +113,7 @@ class WorkerThread {
       try {
         connect();
         note_arrivals();
+        sweep();
         if (!work_once()) shared_.stop.wait_for(shared_.options.poll_ms);
         pause_ms = kPauseMinMs;
       } catch (const ConfigurationWrong&) {
@@ -141,17 +144,24 @@ class WorkerThread {
     shared_.stop.request();
   }
 
-  /// One thread at a time looks for arrivals, and none more often than the poll interval says.
-  void note_arrivals() {
-    std::int64_t due_ms = shared_.arrivals_due_ms.load();
+  /// Lets one thread through each `every_ms`, and the others never wait for it.
+  bool is_my_turn(std::atomic<std::int64_t>& shared_due_ms, std::int64_t every_ms) {
+    std::int64_t due_ms = shared_due_ms.load();
     const std::int64_t now_ms = shared_.clock.steady_ms();
-    if (now_ms < due_ms) return;
-    const std::int64_t next_ms = now_ms + shared_.options.poll_ms;
-    if (!shared_.arrivals_due_ms.compare_exchange_strong(due_ms, next_ms)) return;
+    return now_ms >= due_ms && shared_due_ms.compare_exchange_strong(due_ms, now_ms + every_ms);
+  }
+
+  void note_arrivals() {
+    if (!is_my_turn(shared_.arrivals_due_ms, shared_.options.poll_ms)) return;
     const std::int64_t count = registry_->note_arrivals();
     if (count > 0) log_info("noted " + count_of(count, "unannounced arrival"));
-    const std::int64_t noted = registry_->sweep();
-    if (noted > 0) log_info("noted " + count_of(noted, "change") + " of deliveries and sets");
+  }
+
+  /// Likewise for what happens by the clock alone; nobody waits for it by the second.
+  void sweep() {
+    if (!is_my_turn(shared_.sweep_due_ms, std::max(shared_.options.poll_ms, kSweepEveryMs))) return;
+    const std::int64_t count = registry_->sweep();
+    if (count > 0) log_info("noted " + count_of(count, "change") + " of deliveries and sets");
   }
 
   /// False when nothing is due.

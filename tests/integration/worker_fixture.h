@@ -329,7 +329,12 @@ class Central {
               {file, event}));
   }
   /// What failed is due again now.
-  void make_due() { value("UPDATE ingest.job_file SET next_attempt_at = now()"); }
+  void make_due() {
+    value(  // what a worker holds just now is not waited for: it holds other rows that we may have
+        "UPDATE ingest.job_file SET next_attempt_at = now() WHERE job_file_id IN (SELECT "
+        "job_file_id "
+        "FROM ingest.job_file WHERE next_attempt_at > now() FOR UPDATE SKIP LOCKED)");
+  }
 
  private:
   json call(const std::string& slug, const std::string& sql, const pg::Params& params) {

@@ -242,11 +242,14 @@ BEGIN
     RETURN v;
   END IF;
   SELECT bool_or(m.total <> v_total AND NOT m.is_out AND m.state <> 'awaiting_upload'),
-         max(greatest(m.opened_at, m.received_at)) FILTER (WHERE NOT m.is_out)
+         max(greatest(m.opened_at + m.upload_time, m.received_at)) FILTER (WHERE NOT m.is_out)
     INTO v_mixed, v_last
     FROM (SELECT f.*, CASE p_kind WHEN 'part' THEN f.part_count ELSE f.chunk_count END AS total,
-                 f.state IN ('refused', 'retired', 'duplicate') AS is_out
-            FROM ingest.set_members(p_file, p_kind) AS f) AS m;
+                 f.state IN ('refused', 'retired', 'duplicate') AS is_out,
+                 -- One that is announced in an open job may be on its way over a slow line.
+                 CASE WHEN f.state = 'awaiting_upload' AND j.state = 'open'
+                      THEN make_interval(secs => ingest.setting_bigint('upload_token_ttl_s')) ELSE '0' END AS upload_time
+            FROM ingest.set_members(p_file, p_kind) AS f JOIN ingest.job AS j ON j.job_id = f.job_id) AS m;
   SELECT array_agg(DISTINCT h.number) INTO v_here FROM (
     SELECT CASE p_kind WHEN 'part' THEN f.part_number ELSE f.chunk_number END AS number
       FROM ingest.set_members(p_file, p_kind) AS f

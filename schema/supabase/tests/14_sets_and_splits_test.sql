@@ -58,6 +58,21 @@ SELECT is(test.fate('c.csv'), '1/2 refused WB-2111', 'what is there of it is ref
 SELECT is((SELECT error ->> 'message' FROM ingest.job_file WHERE relative_path = 'c.csv'), 'the set is not whole: missing part 2 of 2', 'naming what is missing');
 SELECT is((SELECT count(*) FROM staging.component AS s JOIN ingest.job_file AS f USING (job_file_id) WHERE f.relative_path = 'c.csv'), 0::bigint, 'nothing of it is staged');
 
+-- a part that is announced may take its time over a slow line, until its upload token is no good any more
+SELECT test.plan('birch'), test.as_agent('birch token');
+SELECT test.at('2026-11-30T12:00Z');
+SELECT test.bring_part('2026-11-21', 'slow.csv', 1, 2);
+SELECT test.open('x', test.offer('y.csv', 'y'));
+SELECT public.ingest_open_job('parts-2026-11-21', '{"date": "2026-11-21", "name": "nightly"}', jsonb_build_array(test.offer('slow.csv', 'slow.csv2/2', 'component', test.part('slow.csv', 2, 2))));
+SELECT test.work();
+SELECT test.pass('2 hours');
+SELECT test.work();
+SELECT is(test.waits_for(), 'set: part 2 of 2', 'after two hours it is waited for');
+SELECT test.pass('5 minutes');
+SELECT test.work();
+SELECT is((SELECT string_agg(state || coalesce(error_code, ''), ',' ORDER BY part_number) FROM ingest.job_file WHERE relative_path = 'slow.csv'), 'refusedWB-2111,refusedWB-2111', 'then the set is given up');
+SELECT test.as_agent('alder token'), test.at('2026-11-20T21:00Z');
+
 -- another cut of a file that was announced but never sent takes its place
 CREATE TEMP TABLE cut AS SELECT test.open('cut', test.offer('cut.csv', 'cut1/2', 'component', test.part('cut', 1, 2))) AS a;
 SELECT is(test.open('cut', test.offer('cut.csv', 'cut1/3', 'component', test.part('cut', 1, 3))) #>> '{files,0,outcome}', 'upload', 'a new cut is awaited');

@@ -63,6 +63,13 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+enum class MoveOutcome : std::uint8_t {
+  kMoved,        ///< on disk under its new name
+  kChanged,      ///< gone, or no longer the file that was expected; nothing was done
+  kExists,       ///< something has the new name already; nothing was done
+  kOtherVolume,  ///< the new name lies on another disk; nothing was done
+};
+
 enum class FileMode : std::uint8_t {
   kShared,   ///< as the umask allows
   kPrivate,  ///< the owner alone may read it
@@ -96,6 +103,20 @@ class FileSystem {
 
   /// May others than the owner read the file? (0600 on POSIX, the access list on Windows.)
   [[nodiscard]] virtual bool is_private(const std::filesystem::path& path) = 0;
+
+  /// Moves a file from below `root` to `to` while it is still `expected` (size, time, identity),
+  /// without following a link at any step below root and without replacing anything. Missing
+  /// folders of `to` are made. Throws WB-1310.
+  [[nodiscard]] virtual MoveOutcome move_out(const std::filesystem::path& root,
+                                             const std::string& relative_path,
+                                             const FileStat& expected,
+                                             const std::filesystem::path& to) = 0;
+
+  /// Removes a file below `root` under the same conditions; false when it is not there any more or
+  /// another than `expected`. Throws WB-1310.
+  [[nodiscard]] virtual bool remove_from(const std::filesystem::path& root,
+                                         const std::string& relative_path,
+                                         const FileStat& expected) = 0;
 
   virtual void make_folders(const std::filesystem::path& path) = 0;
   virtual void remove(const std::filesystem::path& path) = 0;  ///< absent is fine

@@ -25,6 +25,7 @@ EngineSettings engine_settings(const AgentConfig& config) {
           .scan_interval_ms = config.scan.interval_ms,
           .sync_interval_ms = config.sync.interval_ms,
           .close_after_idle_ms = config.delivery.close_after_idle_ms,
+          .after_processed = config.after_processed,
           .version = WAYBILL_VERSION};
 }
 

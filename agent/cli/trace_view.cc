@@ -2,8 +2,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "agent/cli/status_view.h"
 #include "agent/engine/central_moves.h"
+#include "agent/ledger/whole_file.h"
 #include "core/clock.h"
 
 namespace waybill {
@@ -11,6 +14,8 @@ namespace waybill {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr std::size_t kPartsShown = 20;
 
 Json events_json(const std::vector<LedgerEvent>& events) {
   Json out = Json::array();
@@ -26,7 +31,23 @@ Json events_json(const std::vector<LedgerEvent>& events) {
   return out;
 }
 
-Json version_json(LedgerReport& report, const JobFile& file) {
+/// One part of a file in parts: which rows, which bytes, how far.
+Json part_json(LedgerReport& report, const JobFile& part) {
+  return {{"part_number", part.part.number},
+          {"first_source_row", part.part.first_source_row},
+          {"content_sha256", part.content_sha256},
+          {"size_bytes", part.size_bytes},
+          {"begin_byte", part.part.begin_byte},
+          {"end_byte", part.part.end_byte},
+          {"state", to_string(part.state)},
+          {"job_file_id", part.job_file_id.value},
+          {"rows_staged", part.rows_staged < 0 ? Json(nullptr) : Json(part.rows_staged)},
+          {"problem", part.problem ? problem_json(*part.problem) : Json(nullptr)},
+          {"events", events_json(report.events(part.relative_path, part.file_number))}};
+}
+
+Json version_json(LedgerReport& report, const std::vector<JobFile>& parts) {
+  const JobFile file = whole_of(parts);
   Json out = {{"content_sha256", file.content_sha256},
               {"export_number", file.export_number},
               {"file_tag", file.file_tag.value},
@@ -45,16 +66,22 @@ Json version_json(LedgerReport& report, const JobFile& file) {
     out["delivery_date"] = job->delivery_date;
     out["job_id"] = job->central_job_id.value;
   }
+  // Of a file in parts this is the history of the part that tells most; the others have their own.
   out["events"] = events_json(report.events(file.relative_path, file.file_number));
+  if (parts.size() > 1) {
+    out["parts"] = Json::array();
+    for (const JobFile& part : parts) out["parts"].push_back(part_json(report, part));
+  }
   return out;
 }
 
-Json on_disk_json(const std::vector<JobFile>& versions, const std::optional<OnDisk>& on_disk) {
+Json on_disk_json(const std::vector<std::vector<JobFile>>& versions,
+                  const std::optional<OnDisk>& on_disk) {
   if (!on_disk) return nullptr;
   Json out = {{"size_bytes", on_disk->size_bytes}, {"sha256", on_disk->sha256}};
   out["version"] = nullptr;
   for (std::size_t i = 0; i < versions.size(); ++i) {
-    if (versions[i].content_sha256 == on_disk->sha256) out["version"] = i + 1;
+    if (versions[i].front().original_sha256 == on_disk->sha256) out["version"] = i + 1;
   }
   return out;
 }
@@ -90,6 +117,25 @@ void add_events(std::string& out, const Json& events) {
   }
 }
 
+/// Which rows each part holds and where it is; a long list is cut, --json has all of it.
+void add_parts(std::string& out, const Json& parts) {
+  out += fmt::format("  {} parts\n", parts.size());
+  for (std::size_t i = 0; i < std::min(parts.size(), kPartsShown); ++i) {
+    const Json& part = parts[i];
+    const std::string to =
+        i + 1 < parts.size()
+            ? fmt::format("to {}", parts[i + 1]["first_source_row"].get<std::int64_t>() - 1)
+            : "on";
+    const std::string rows =
+        fmt::format("rows {} {}", part["first_source_row"].get<std::int64_t>(), to);
+    out += fmt::format("    {:>5}  {:<28} {:<10} {}\n", part["part_number"].get<int>(), rows,
+                       part["state"].get<std::string>(), part["job_file_id"].get<std::string>());
+  }
+  if (parts.size() > kPartsShown) {
+    out += fmt::format("    ... and {} more; see --json\n", parts.size() - kPartsShown);
+  }
+}
+
 void add_version(std::string& out, std::size_t number, const Json& version) {
   out += fmt::format("\nVersion {}  SHA-256 {}\n", number,
                      version["content_sha256"].get<std::string>());
@@ -111,7 +157,8 @@ void add_version(std::string& out, std::size_t number, const Json& version) {
   line(out, "delivery", version.value("delivery_date", ""));
   line(out, "job key", version["job_key"].get<std::string>());
   line(out, "job file", version["job_file_id"].get<std::string>());
-  out += "  history\n";
+  if (version.contains("parts")) add_parts(out, version["parts"]);
+  out += version.contains("parts") ? "  history of the part that tells most\n" : "  history\n";
   add_events(out, version["events"]);
 }
 
@@ -119,7 +166,7 @@ void add_version(std::string& out, std::size_t number, const Json& version) {
 
 Json trace_json(LedgerReport& report, const std::string& relative_path,
                 const std::optional<OnDisk>& on_disk) {
-  const std::vector<JobFile> versions = report.versions(relative_path);
+  const std::vector<std::vector<JobFile>> versions = group_parts(report.versions(relative_path));
   const std::optional<PathRecord> path = report.path(relative_path);
   Json out;
   out["relative_path"] = relative_path;
@@ -128,7 +175,7 @@ Json trace_json(LedgerReport& report, const std::string& relative_path,
   out["folder_problem"] =
       path && !path->error_code.empty() ? problem_json({path->error_code, "", {}}) : Json(nullptr);
   out["versions"] = Json::array();
-  for (const JobFile& version : versions) out["versions"].push_back(version_json(report, version));
+  for (const auto& version : versions) out["versions"].push_back(version_json(report, version));
   out["other_events"] = events_json(report.events(relative_path, std::nullopt));
   return out;
 }

@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kConfigBytesMax = 64 * 1024;
 constexpr std::int64_t kHourMs = 3'600'000;
+constexpr std::int64_t kAfterDaysMax = 3'650;
 
 using Keys = std::initializer_list<std::string_view>;
 
@@ -163,6 +164,24 @@ void read_sections(const Section& root, AgentConfig& out) {
   }
 }
 
+void read_after_processed(const Section& root, const fs::path& base, AgentConfig& out) {
+  const Section section = root.inner("after_processed", {"action", "folder", "after_days"});
+  const std::string action = section.has("action") ? section.text("action") : "keep";
+  if (action == "move") {
+    out.after_processed.action = AfterProcessed::kMove;
+  } else if (action == "delete") {
+    out.after_processed.action = AfterProcessed::kDelete;
+  } else if (action != "keep") {
+    section.fail("action", "must be one of keep, move, delete");
+  }
+  section.integer("after_days", 0, kAfterDaysMax, out.after_processed.after_days);
+  if (action != "move" && !section.has("folder")) return;
+  out.after_processed.folder = folder(section, "folder", base);
+  if (is_within(out.after_processed.folder, out.export_folder)) {
+    section.fail("folder", "must not lie in export_folder: its files would be taken for exports");
+  }
+}
+
 }  // namespace
 
 AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
@@ -170,7 +189,7 @@ AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
   const Json json = parse_strictly(text, name);
   const Section root(name, "", json,
                      {"$schema", "project_url", "publishable_key", "export_folder", "state_folder",
-                      "ready", "scan", "sync", "upload", "delivery", "log"});
+                      "ready", "scan", "sync", "upload", "delivery", "after_processed", "log"});
   AgentConfig out;
   if (root.has("$schema")) (void)root.text("$schema");  // for editors
   out.project_url = project_url(root, name);
@@ -182,6 +201,7 @@ AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
               "must not lie in export_folder: its files would be taken for exports");
   }
   read_sections(root, out);
+  read_after_processed(root, file.parent_path(), out);
   return out;
 }
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <string>
 
+#include "agent/engine/tidy_settings.h"
 #include "core/file_system.h"
 #include "core/log.h"
 
@@ -37,6 +38,7 @@ struct AgentConfig {
   struct {
     std::int64_t close_after_idle_ms = 60'000;
   } delivery;
+  TidySettings after_processed;  ///< what becomes of a file that central is done with
   struct {
     LogLevel level = LogLevel::kInfo;
   } log;

@@ -42,6 +42,8 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
       contact_(ports.clock, ledger, ports.chance),
       scanner_(ports.files, ports.clock, ledger, settings_.export_folder, settings_.quiet_ms),
       hasher_(ports.files, ledger, scanner_, specs_, settings_.export_folder),
+      tidier_({ports.files, ports.clock}, ledger, scanner_, settings_.export_folder,
+              settings_.after_processed),
       registrar_({ports.clock, ports.central, ports.local_day, ports.chance}, ledger, targets_,
                  identity_slug(ledger)),
       sender_({ports.clock, ports.central, ports.uploads, ports.chance}, ledger, targets_),
@@ -60,6 +62,7 @@ StepReport Engine::step() {
   worked |= guarded([&] { return scan_if_due(); });
   worked |= guarded([&] { return scanner_.settle(specs_, kSettlePerStep) > 0; });
   worked |= guarded([&] { return hasher_.step(); });
+  worked |= guarded([&] { return tidier_.step(); });
   if (contact_.may_call()) worked |= guarded([&] { return speak_with_central(); });
   if (disk_failures_ == disk_failures_before) disk_failures_ = 0;
   return {worked, worked ? 0 : wait_ms()};

@@ -18,6 +18,7 @@
 #include "agent/engine/reconciler.h"
 #include "agent/engine/registrar.h"
 #include "agent/engine/sender.h"
+#include "agent/engine/tidier.h"
 #include "agent/watch/change_notifier.h"
 #include "agent/watch/scanner.h"
 
@@ -29,6 +30,7 @@ struct EngineSettings {
   std::int64_t scan_interval_ms = 60'000;
   std::int64_t sync_interval_ms = 0;  ///< 0: as central's settings say
   std::int64_t close_after_idle_ms = 60'000;
+  TidySettings after_processed{};
   std::string version;  ///< of the program, for central's eyes
 };
 
@@ -76,6 +78,7 @@ class Engine {
   Contact contact_;
   Scanner scanner_;
   Hasher hasher_;
+  Tidier tidier_;
   Registrar registrar_;
   Sender sender_;
   Reconciler reconciler_;

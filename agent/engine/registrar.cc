@@ -104,6 +104,11 @@ bool Registrar::handle_refusal(const Error& error, const Job& job,
 
 std::optional<Move> Registrar::move_for(const JobFile& file, const wire::OpenedFile& opened) {
   const std::optional<JobFile> holder = ledger_.find(opened.job_file_id);
+  if (holder && holder->file_number != file.file_number && opened.state == "refused") {
+    Move move{.file = file.file_number, .from = file.state, .event = FileEvent::kRefused};
+    move.problem = opened.error;  // the same entry as before, and it stays refused
+    return move;
+  }
   if (holder && holder->file_number != file.file_number) {
     // The same bytes under the same name in the same delivery: central has one entry for both.
     Move move{.file = file.file_number, .from = file.state, .event = FileEvent::kFoundDuplicate};

@@ -145,6 +145,18 @@ class Ledger {
   /// Open jobs with nothing left in our hands that have rested for `idle_ms`.
   [[nodiscard]] std::vector<Job> jobs_to_close(std::int64_t idle_ms);
 
+  // ---- local files that are done (ledger_tidy.cc)
+  /// First parts of files that central is done with since before `done_before_ms` and whose names
+  /// still stand for them; those that could not be moved before only `with_failed`.
+  [[nodiscard]] std::vector<JobFile> files_to_tidy(std::int64_t done_before_ms, bool with_failed,
+                                                   std::size_t limit);
+  /// The file is about to be moved to `to`, or (empty) deleted.
+  void note_leaving(const JobFile& file, const std::string& to);
+  /// It has left the export folder; `kind` is the event's.
+  void note_left(const JobFile& file, const char* kind, const std::string& to);
+  /// It could not be moved or deleted (WB-1311); said once until it works.
+  void note_stays(const JobFile& file, const std::string& why);
+
   // ---- sync (ledger.cc)
   void apply_sync(const SyncResult& result);
   [[nodiscard]] wire::LedgerHead head();
@@ -158,6 +170,7 @@ class Ledger {
   void move_one(const Move& move);
   void mark_seen(const SyncResult::Seen& seen);
   void touch_job_of(FileId file);
+  void append_local_event(const JobFile& file, const char* kind, nlohmann::json detail);
   Discovery record_hash(const HashedFile& file);
   void add_version(const HashedFile& file, std::int32_t export_number);
   void add_part(const HashedFile& file, const FilePart& part, std::int32_t export_number);

@@ -1,33 +1,48 @@
 #include "agent/ledger/ledger_report.h"
 
+#include <algorithm>
+
 #include "agent/ledger/database.h"
 #include "agent/ledger/facts.h"
 #include "agent/ledger/ledger.h"
 #include "agent/ledger/rows.h"
+#include "agent/ledger/whole_file.h"
 
 namespace waybill {
 
 // The newest version of a name tells how the name stands. Trouble that is over is not shown: a
-// newer version exists, or the file is gone and some days have passed.
-#define WAYBILL_TROUBLED_FILES                                                                   \
-  "WHERE f.error_code <> '' "                                                                    \
-  "AND NOT EXISTS (SELECT 1 FROM job_file AS newer WHERE newer.relative_path = f.relative_path " \
-  "                   AND newer.file_number > f.file_number) "                                   \
-  "AND (f.updated_at_ms >= :since_ms "                                                           \
+// newer version exists, or the file is gone and some days have passed. Of a file in parts one part
+// speaks, and not one that was refused only because another was.
+#define WAYBILL_TROUBLED_FILES                                                                    \
+  "WHERE f.error_code <> '' "                                                                     \
+  "AND NOT EXISTS (SELECT 1 FROM job_file AS newer WHERE newer.relative_path = f.relative_path "  \
+  "                   AND newer.part_number = 1 AND newer.file_number > f.file_number) "          \
+  "AND (f.part_count = 1 OR NOT EXISTS ( "                                                        \
+  "  SELECT 1 FROM job_file AS other WHERE other.relative_path = f.relative_path "                \
+  "     AND other.original_sha256 = f.original_sha256 AND other.export_number = f.export_number " \
+  "     AND other.error_code <> '' AND (other.error_code = 'WB-2114', other.part_number) "        \
+  "                                    < (f.error_code = 'WB-2114', f.part_number))) "            \
+  "AND (f.updated_at_ms >= :since_ms "                                                            \
   "     OR EXISTS (SELECT 1 FROM path AS p WHERE p.relative_path = f.relative_path)) "
 
 namespace sql {
 
 constexpr const char* kCountFileStates =
-    "SELECT state, count(*) FROM job_file GROUP BY state ORDER BY state";
+    "SELECT state, count(*) FROM job_file WHERE part_count = 1 GROUP BY state ORDER BY state";
+constexpr const char* kListSetStates =
+    "SELECT group_concat(DISTINCT state) FROM job_file WHERE part_count > 1 "
+    "GROUP BY relative_path, original_sha256, export_number";
 constexpr const char* kCountPathStates =
     "SELECT state, count(*) FROM path GROUP BY state ORDER BY state";
 
 constexpr const char* kNewestJobs = WAYBILL_SELECT_JOB "ORDER BY job_number DESC LIMIT :limit";
 constexpr const char* kOneJob = WAYBILL_SELECT_JOB "WHERE job_number = :job_number";
 constexpr const char* kCountJobStates =
-    "SELECT state, count(*) FROM job_file WHERE job_number = :job_number "
+    "SELECT state, count(*) FROM job_file WHERE job_number = :job_number AND part_count = 1 "
     "GROUP BY state ORDER BY state";
+constexpr const char* kListJobSetStates =
+    "SELECT group_concat(DISTINCT state) FROM job_file WHERE job_number = :job_number "
+    "AND part_count > 1 GROUP BY relative_path, original_sha256, export_number";
 
 constexpr const char* kTroubledFiles =
     WAYBILL_SELECT_JOB_FILE WAYBILL_TROUBLED_FILES "ORDER BY f.updated_at_ms DESC LIMIT :limit";
@@ -35,9 +50,13 @@ constexpr const char* kCountTroubledFiles =
     "SELECT count(*) FROM job_file AS f " WAYBILL_TROUBLED_FILES;
 
 constexpr const char* kNewestFiles = WAYBILL_SELECT_JOB_FILE
-    "WHERE NOT EXISTS (SELECT 1 FROM job_file AS newer WHERE newer.relative_path = f.relative_path "
-    "                     AND newer.file_number > f.file_number) "
+    "WHERE f.part_number = 1 "
+    "AND NOT EXISTS (SELECT 1 FROM job_file AS newer WHERE newer.relative_path = f.relative_path "
+    "                   AND newer.part_number = 1 AND newer.file_number > f.file_number) "
     "ORDER BY f.updated_at_ms DESC, f.file_number DESC LIMIT :limit";
+constexpr const char* kPartsOfFile = WAYBILL_SELECT_JOB_FILE
+    "WHERE f.relative_path = :relative_path AND f.original_sha256 = :original_sha256 "
+    "AND f.export_number = :export_number ORDER BY f.part_number";
 constexpr const char* kCountNames = "SELECT count(DISTINCT relative_path) FROM job_file";
 
 constexpr const char* kUnrecordedPaths =
@@ -79,6 +98,28 @@ LedgerEvent read_event(SQLite::Statement& row) {
   return out;
 }
 
+/// Adds a file in parts, told as "archived,queued", to the counts of whole files.
+void add_set(std::vector<StateCount>& counts, const std::string& part_states) {
+  std::vector<FileState> states;
+  std::size_t from = 0;
+  while (from <= part_states.size()) {
+    const std::size_t comma = std::min(part_states.find(',', from), part_states.size());
+    if (const auto state = parse_file_state(part_states.substr(from, comma - from))) {
+      states.push_back(*state);
+    }
+    from = comma + 1;
+  }
+  if (states.empty()) return;
+  const std::string_view name = to_string(whole_state(states));
+  const auto place = std::find_if(counts.begin(), counts.end(),
+                                  [&](const StateCount& entry) { return entry.state >= name; });
+  if (place != counts.end() && place->state == name) {
+    ++place->count;
+  } else {
+    counts.insert(place, {std::string(name), 1});
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<LedgerReport> LedgerReport::open(const std::filesystem::path& state_folder) {
@@ -110,7 +151,14 @@ std::vector<StateCount> LedgerReport::counts(const char* statement) {
   });
 }
 
-std::vector<StateCount> LedgerReport::file_states() { return counts(sql::kCountFileStates); }
+std::vector<StateCount> LedgerReport::file_states() {
+  std::vector<StateCount> out = counts(sql::kCountFileStates);
+  database_->guarded("count", "states", [&] {
+    Prepared list = database_->prepared(sql::kListSetStates);
+    while (auto* row = list.next()) add_set(out, row->getColumn(0).getString());
+  });
+  return out;
+}
 
 std::vector<StateCount> LedgerReport::path_states() { return counts(sql::kCountPathStates); }
 
@@ -125,6 +173,11 @@ std::vector<DeliveryReport> LedgerReport::deliveries(std::size_t limit) {
       count->bind(":job_number", delivery.job.job_number);
       while (auto* row = count.next()) {
         delivery.states.push_back({row->getColumn(0).getString(), row->getColumn(1).getInt64()});
+      }
+      Prepared list_sets = database_->prepared(sql::kListJobSetStates);
+      list_sets->bind(":job_number", delivery.job.job_number);
+      while (auto* row = list_sets.next()) {
+        add_set(delivery.states, row->getColumn(0).getString());
       }
     }
     return out;
@@ -147,8 +200,21 @@ std::vector<JobFile> LedgerReport::newest_files(std::size_t limit) {
     Prepared list = database_->prepared(sql::kNewestFiles);
     list->bind(":limit", static_cast<std::int64_t>(limit));
     while (auto* row = list.next()) out.push_back(read_job_file(*row));
+    for (JobFile& file : out) {
+      if (file.part_count > 1) file = whole_of(parts_of(file));
+    }
     return out;
   });
+}
+
+std::vector<JobFile> LedgerReport::parts_of(const JobFile& file) {
+  std::vector<JobFile> out;
+  Prepared list = database_->prepared(sql::kPartsOfFile);
+  list->bind(":relative_path", file.relative_path);
+  list->bind(":original_sha256", file.original_sha256);
+  list->bind(":export_number", file.export_number);
+  while (auto* row = list.next()) out.push_back(read_job_file(*row));
+  return out;
 }
 
 std::int64_t LedgerReport::count_names() {

@@ -43,6 +43,7 @@ class LedgerReport {
   [[nodiscard]] std::string meta(const char* name);
   [[nodiscard]] std::int64_t meta_number(const char* name);
 
+  /// Whole files; one in parts counts once, by its whole_state().
   [[nodiscard]] std::vector<StateCount> file_states();
   [[nodiscard]] std::vector<StateCount> path_states();
   /// The newest deliveries first.
@@ -60,7 +61,7 @@ class LedgerReport {
   [[nodiscard]] std::int64_t count_troubled_paths();
 
   [[nodiscard]] std::optional<PathRecord> path(const std::string& relative_path);
-  /// All versions of a name, oldest first.
+  /// All versions of a name, oldest first, each with all its parts (group_parts() tells them).
   [[nodiscard]] std::vector<JobFile> versions(const std::string& relative_path);
   /// Events of one version, or (without) those of the name that belong to no version.
   [[nodiscard]] std::vector<LedgerEvent> events(const std::string& relative_path,
@@ -71,6 +72,7 @@ class LedgerReport {
   explicit LedgerReport(std::unique_ptr<LedgerDatabase> database);
 
   std::vector<StateCount> counts(const char* statement);
+  std::vector<JobFile> parts_of(const JobFile& file);
   std::vector<PathRecord> list_paths(const char* statement, std::size_t limit);
 
   std::unique_ptr<LedgerDatabase> database_;

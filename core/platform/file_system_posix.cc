@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -180,25 +181,11 @@ class PosixFileSystem final : public FileSystem {
 
   std::unique_ptr<ReadableFile> open(const fs::path& root,
                                      const std::string& relative_path) override {
-    Descriptor at(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!at.valid()) {
-      if (errno == ENOENT || errno == ENOTDIR) return nullptr;
-      fail(error_code::kFileUnreadable, "open folder", root.string());
-    }
-    // Each part is opened below the one before it without following links, so a folder that is
-    // swapped for a link meanwhile leads nowhere.
-    std::size_t start = 0;
-    for (std::size_t slash = relative_path.find('/'); slash != std::string::npos;
-         start = slash + 1, slash = relative_path.find('/', start)) {
-      const std::string part = relative_path.substr(start, slash - start);
-      const int next =
-          ::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-      if (next < 0) return not_there(relative_path);
-      at.close();
-      at = Descriptor(next);
-    }
-    const std::string name = relative_path.substr(start);
-    Descriptor fd(::openat(at.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    const Descriptor folder = open_folder_of(root, relative_path);
+    if (!folder.valid()) return nullptr;
+    const std::string name = base_name(relative_path);
+    Descriptor fd(
+        ::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!fd.valid()) return not_there(relative_path);
     auto file = std::make_unique<PosixReadableFile>(std::move(fd), relative_path);
     if (file->stat().type != FileType::kRegular) {
@@ -229,6 +216,36 @@ class PosixFileSystem final : public FileSystem {
     return (raw.st_mode & (S_IRWXG | S_IRWXO)) == 0;
   }
 
+  MoveOutcome move_out(const fs::path& root, const std::string& relative_path,
+                       const FileStat& expected, const fs::path& to) override {
+    make_folders(to.parent_path());
+    const Descriptor folder = open_folder_of(root, relative_path);
+    const std::string name = base_name(relative_path);
+    if (!folder.valid() || !is_still(folder.get(), name, expected)) return MoveOutcome::kChanged;
+    if (!rename_to_new(folder.get(), name, to)) {
+      if (errno == EEXIST) return MoveOutcome::kExists;
+      if (errno == EXDEV) return MoveOutcome::kOtherVolume;
+      if (errno == ENOENT) return MoveOutcome::kChanged;
+      fail(error_code::kFileSystemFailed, "move", relative_path);
+    }
+    sync_folder(to.parent_path());
+    (void)::fsync(folder.get());
+    return MoveOutcome::kMoved;
+  }
+
+  bool remove_from(const fs::path& root, const std::string& relative_path,
+                   const FileStat& expected) override {
+    const Descriptor folder = open_folder_of(root, relative_path);
+    const std::string name = base_name(relative_path);
+    if (!folder.valid() || !is_still(folder.get(), name, expected)) return false;
+    if (::unlinkat(folder.get(), name.c_str(), 0) != 0) {
+      if (errno == ENOENT) return false;
+      fail(error_code::kFileSystemFailed, "remove", relative_path);
+    }
+    (void)::fsync(folder.get());
+    return true;
+  }
+
   void make_folders(const fs::path& path) override {
     std::error_code error;
     fs::create_directories(path, error);
@@ -244,6 +261,55 @@ class PosixFileSystem final : public FileSystem {
 
  private:
   static constexpr int kDepthMax = 64;  // folders below the root; deeper ones are left alone
+
+  static std::string base_name(const std::string& relative_path) {
+    return relative_path.substr(relative_path.rfind('/') + 1);  // npos + 1 is 0
+  }
+
+  /// The folder that holds the file; not valid when it is not there. Each part is opened below the
+  /// one before it without following links, so a folder that is swapped for a link meanwhile leads
+  /// nowhere.
+  static Descriptor open_folder_of(const fs::path& root, const std::string& relative_path) {
+    Descriptor at(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!at.valid()) {
+      if (errno == ENOENT || errno == ENOTDIR) return at;
+      fail(error_code::kFileUnreadable, "open folder", root.string());
+    }
+    std::size_t start = 0;
+    for (std::size_t slash = relative_path.find('/'); slash != std::string::npos;
+         start = slash + 1, slash = relative_path.find('/', start)) {
+      const std::string part = relative_path.substr(start, slash - start);
+      const int next =
+          ::openat(at.get(), part.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      if (next < 0) {
+        (void)not_there(relative_path);
+        return Descriptor(-1);
+      }
+      at = Descriptor(next);
+    }
+    return at;
+  }
+
+  static bool is_still(int folder_fd, const std::string& name, const FileStat& expected) {
+    struct stat raw {};
+    return ::fstatat(folder_fd, name.c_str(), &raw, AT_SYMLINK_NOFOLLOW) == 0 &&
+           to_file_stat(raw) == expected;
+  }
+
+  /// Renames without replacing. Some network file systems cannot promise that; there, a name that
+  /// is free a moment before must do.
+  static bool rename_to_new(int folder_fd, const std::string& name, const fs::path& to) {
+    if (::renameat2(folder_fd, name.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
+      return true;
+    }
+    if (errno != EINVAL && errno != ENOSYS) return false;
+    struct stat raw {};
+    if (::lstat(to.c_str(), &raw) == 0) {
+      errno = EEXIST;
+      return false;
+    }
+    return ::renameat(folder_fd, name.c_str(), AT_FDCWD, to.c_str()) == 0;
+  }
 
   static std::unique_ptr<ReadableFile> not_there(const std::string& relative_path) {
     if (errno == ENOENT || errno == ENOTDIR) return nullptr;

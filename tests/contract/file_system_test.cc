@@ -146,6 +146,53 @@ TEMPLATE_TEST_CASE(
   CHECK_FALSE(w.files.stat(w.root / "b.csv"));
 }
 
+TEMPLATE_TEST_CASE("file system: reading goes on wherever it is told to", "[contract][file_system]",
+                   RealWorld, FakeWorld) {
+  TestType world;
+  world.write("a.txt", "0123456789");
+  const auto file = world.files.open(world.root, "a.txt");
+  file->seek(4);
+  CHECK(read_all(*file) == "456789");
+  file->seek(0);
+  CHECK(read_all(*file) == "0123456789");
+  file->seek(99);
+  CHECK(read_all(*file).empty());
+}
+
+TEMPLATE_TEST_CASE("file system: a file moves out whole, replaces nothing and is the expected one",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType world;
+  const fs::path away = world.root.parent_path() / "away";
+  const auto stat = [&](const std::string& name) { return *world.files.stat(world.root / name); };
+  world.write("sub/a.txt", "bytes");
+  world.write("b.txt", "other");
+  const FileStat a = stat("sub/a.txt");
+  const fs::path to = away / "2026-11-20" / "sub" / "a.txt";
+  CHECK(world.files.move_out(world.root, "sub/a.txt", stat("b.txt"), to) == MoveOutcome::kChanged);
+  CHECK(world.files.move_out(world.root, "gone.txt", a, to) == MoveOutcome::kChanged);
+  CHECK(world.files.move_out(world.root, "sub/a.txt", a, to) == MoveOutcome::kMoved);
+  CHECK_FALSE(world.files.stat(world.root / "sub/a.txt"));
+  CHECK(read_whole_file(world.files, to, 100) == "bytes");
+  world.write("sub/a.txt", "again");
+  CHECK(world.files.move_out(world.root, "sub/a.txt", stat("sub/a.txt"), to) ==
+        MoveOutcome::kExists);
+  CHECK(read_whole_file(world.files, to, 100) == "bytes");
+  CHECK(read_whole_file(world.files, world.root / "sub/a.txt", 100) == "again");
+}
+
+TEMPLATE_TEST_CASE("file system: only the expected file is removed", "[contract][file_system]",
+                   RealWorld, FakeWorld) {
+  TestType world;
+  world.write("a.txt", "bytes");
+  const FileStat before = *world.files.stat(world.root / "a.txt");
+  world.append("a.txt", "more");
+  CHECK_FALSE(world.files.remove_from(world.root, "a.txt", before));
+  CHECK(world.files.stat(world.root / "a.txt"));
+  CHECK(world.files.remove_from(world.root, "a.txt", *world.files.stat(world.root / "a.txt")));
+  CHECK_FALSE(world.files.stat(world.root / "a.txt"));
+  CHECK_FALSE(world.files.remove_from(world.root, "a.txt", before));
+}
+
 TEMPLATE_TEST_CASE("file system: a staged file is unseen until it is committed, then whole",
                    "[contract][file_system]", RealWorld, FakeWorld) {
   TestType w;

@@ -68,6 +68,12 @@ class MemoryFileSystem final : public FileSystem {
   /// The share is not mounted: the folder and all below it are away until it comes back.
   void take_away(const std::filesystem::path& folder) { away_.insert(folder.string()); }
   void bring_back(const std::filesystem::path& folder) { away_.erase(folder.string()); }
+  /// The folder lies on another disk: nothing can be renamed into it.
+  void mount(const std::filesystem::path& folder) { other_volume_ = folder; }
+  /// The folder is read-only for us: nothing can be moved or removed from it.
+  void write_protect(const std::filesystem::path& folder, bool is_protected = true) {
+    protected_ = is_protected ? folder.string() + "/" : "";
+  }
   /// Called before each read of an open file with its path below the root.
   std::function<void(const std::string& relative_path)> on_read{};
   [[nodiscard]] std::size_t open_count() const { return open_count_; }  ///< files opened so far
@@ -137,6 +143,29 @@ class MemoryFileSystem final : public FileSystem {
   std::unique_ptr<FileLock> try_lock(const std::filesystem::path& path) override {
     if (!locked_->insert(path.string()).second) return nullptr;
     return std::make_unique<Lock>(locked_, path.string());
+  }
+
+  MoveOutcome move_out(const std::filesystem::path& root, const std::string& relative_path,
+                       const FileStat& expected, const std::filesystem::path& to) override {
+    const std::filesystem::path from = root / relative_path;
+    refuse_forbidden("move", from);
+    if (stat(from) != expected) return MoveOutcome::kChanged;
+    if (nodes_.contains(to.string()) || folders_.contains(to.string())) return MoveOutcome::kExists;
+    make_folders(to.parent_path());
+    if (other_volume_.has_value() && to.string().starts_with(other_volume_->string())) {
+      return MoveOutcome::kOtherVolume;
+    }
+    rename(from, to);
+    return MoveOutcome::kMoved;
+  }
+
+  bool remove_from(const std::filesystem::path& root, const std::string& relative_path,
+                   const FileStat& expected) override {
+    const std::filesystem::path path = root / relative_path;
+    refuse_forbidden("remove", path);
+    if (stat(path) != expected) return false;
+    nodes_.erase(path.string());
+    return true;
   }
 
   bool is_private(const std::filesystem::path& path) override {
@@ -216,6 +245,11 @@ class MemoryFileSystem final : public FileSystem {
     std::string path_;
   };
 
+  void refuse_forbidden(const char* operation, const std::filesystem::path& path) const {
+    if (protected_.empty() || !path.string().starts_with(protected_)) return;
+    throw Error(error_code::kFileSystemFailed, operation, path.string(), "permission denied");
+  }
+
   std::shared_ptr<Node> new_node(FileType type) {
     auto node = std::make_shared<Node>();
     node->type = type;
@@ -251,6 +285,8 @@ class MemoryFileSystem final : public FileSystem {
   std::set<std::string> folders_;
   std::set<std::string> forbidden_;
   std::set<std::string> away_;
+  std::optional<std::filesystem::path> other_volume_;
+  std::string protected_;
   std::shared_ptr<std::set<std::string>> locked_ = std::make_shared<std::set<std::string>>();
   std::uint64_t last_number_ = 0;
   std::int64_t ticks_ = 0;

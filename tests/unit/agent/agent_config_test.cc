@@ -135,6 +135,21 @@ TEST_CASE("configuration: schema, sample and program agree", "[agent][config]") 
   CHECK(in_schema == in_sample);
 }
 
+TEST_CASE("configuration: what becomes of delivered files is said in full, or not at all",
+          "[agent][config]") {
+  Json config = good();
+  config["after_processed"] = {{"action", "move"}};
+  CHECK(refusal_of(config.dump()).find("after_processed.folder") != std::string::npos);
+  config["after_processed"]["folder"] = config["export_folder"].get<std::string>() + "/done";
+  CHECK(refusal_of(config.dump()).find("must not lie in export_folder") != std::string::npos);
+  config["after_processed"]["folder"] = "/elsewhere/done/";
+  const AgentConfig moved = parse_agent_config(config.dump(), "/etc/waybill/agent.json");
+  CHECK(moved.after_processed.action == AfterProcessed::kMove);
+  CHECK(moved.after_processed.folder == "/elsewhere/done");
+  config["after_processed"] = {{"action", "shred"}};
+  CHECK(refusal_of(config.dump()).find("keep, move, delete") != std::string::npos);
+}
+
 TEST_CASE("token: made from 256 bits, kept private, refused when others may read it",
           "[agent][config]") {
   FakeClock clock;

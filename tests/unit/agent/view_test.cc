@@ -104,3 +104,45 @@ TEST_CASE("trace: a file's versions, events, rows and the bytes on disk are told
   CHECK(unseen["versions"].empty());
   CHECK(unseen["folder_state"].is_null());
 }
+
+// Goal:   people look at files, not at parts.
+// Method: a file of three parts whose last is refused, beside a whole one.
+TEST_CASE("status and trace: a file in parts is one file, with its parts below it",
+          "[agent][status][trace][split]") {
+  EngineFixture f;
+  auto recipe = EngineFixture::spec("recipe");
+  recipe["split_rows"] = 2;
+  f.central.specs.specs[0] = {FileTag("recipe"), 2, recipe};
+  f.central.specs.digest = "specs-2";
+  f.run_steps(10);
+  const std::string bytes = "code\nA\nB\nC\nD\nBROKEN\n";
+  f.put("recipe_1.csv", bytes);
+  f.put("recipe_2.csv", "code\nZ\n");
+  REQUIRE(f.run_until_settled());
+  const auto status = status_of(f);
+  CHECK(status["counts"] == nlohmann::json{{"archived", 1}, {"refused", 1}});
+  CHECK(status["deliveries"][0]["states"] == status["counts"]);
+  CHECK(status["problem_count"] == 1);
+  REQUIRE(status["problems"].size() == 1);
+  CHECK(status["problems"][0]["relative_path"] == "recipe_1.csv");
+  REQUIRE(status["files"].size() == 2);
+  CHECK(status["files"][0]["state"] == "refused");
+  CHECK(status["files"][0]["content_sha256"] == sha256_hex(bytes));
+  CHECK(status["files"][0]["size_bytes"] == bytes.size());
+
+  const auto report = LedgerReport::open(f.folder.path());
+  const auto trace = trace_json(*report, "recipe_1.csv", OnDisk{20, sha256_hex(bytes)});
+  CHECK(trace["on_disk"]["version"] == 1);
+  REQUIRE(trace["versions"].size() == 1);
+  const auto& version = trace["versions"][0];
+  CHECK(version["state"] == "refused");
+  REQUIRE(version["parts"].size() == 3);
+  CHECK(version["parts"][0]["state"] == "archived");
+  CHECK(version["parts"][2]["state"] == "refused");
+  CHECK(version["parts"][1]["first_source_row"] == 3);
+  CHECK(version["problem"]["code"] == "WB-3002");
+  const std::string text = trace_text(trace);
+  CHECK(has(text, "3 parts"));
+  CHECK(has(text, "rows 3 to 4"));
+  CHECK(has(text, "rows 5 on"));
+}

@@ -40,6 +40,7 @@ struct Arguments {
   std::int64_t ttl_s = 3600;
   std::string agent_id;
   std::string reason;
+  std::string job_key;
   std::string job_file_id;
   std::string other_job_file_id;
   std::string file_tag;

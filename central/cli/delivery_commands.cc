@@ -1,4 +1,5 @@
-// tenants, deliveries, alerts: what is going on. resume, retry, skip, retire: what puts it right.
+// tenants, deliveries, alerts: what is going on. resume, retry, skip, close-job, retire: what puts
+// it right.
 #include <fmt/core.h>
 
 #include "central/cli/command_line.h"
@@ -113,6 +114,13 @@ int run_skip(const Arguments& args) {
   return kExitDone;
 }
 
+int run_close_job(const Arguments& args) {
+  const std::string state =
+      Operators(args.database_url, args.actor).close_job(args.agency, args.job_key, args.reason);
+  fmt::print("{} of {} is {}\n", args.job_key, args.agency, state);
+  return kExitDone;
+}
+
 int run_retire(const Arguments& args) {
   Operators operators(args.database_url, args.actor);
   const std::int64_t rows = operators.retire(args.job_file_id, args.reason, args.is_meant);
@@ -175,6 +183,11 @@ void add_decisions(const CommandLine& line) {
 
   line.on(add_file_decision(line, "skip", "Set a file aside; nothing waits for it any more"),
           run_skip);
+
+  CLI::App& close = add_decision(line, "close-job", "Close a job whose agent is gone");
+  close.add_option("agency", args.agency, "the agency's slug")->required();
+  close.add_option("job", args.job_key, "its job_key")->required();
+  line.on(close, run_close_job);
 
   CLI::App& retire =
       add_file_decision(line, "retire", "Remove a file's staged rows; without --yes say how many");

@@ -125,6 +125,13 @@ std::string Operators::skip(const std::string& job_file_id, const std::string& r
       .string(0, 0);
 }
 
+std::string Operators::close_job(const std::string& slug, const std::string& job_key,
+                                 const std::string& reason) {
+  return call("close the job", "SELECT ingest.close_job($1, $2, $3, $4)",
+              {slug, job_key, reason, actor_})
+      .string(0, 0);
+}
+
 std::int64_t Operators::retire(const std::string& job_file_id, const std::string& reason,
                                bool is_meant) {
   pg::Transaction transaction(connection_);

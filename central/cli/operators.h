@@ -63,6 +63,9 @@ class Operators {
   std::string retry(const std::string& job_file_id, const std::string& reason, bool allow_older);
   /// The file is set aside and no longer waited for; its new state.
   std::string skip(const std::string& job_file_id, const std::string& reason);
+  /// A job whose agent is gone is closed; its new state.
+  std::string close_job(const std::string& slug, const std::string& job_key,
+                        const std::string& reason);
   /// The file's staged rows are removed; how many. Unless `is_meant` all is undone again.
   std::int64_t retire(const std::string& job_file_id, const std::string& reason, bool is_meant);
 

@@ -202,6 +202,8 @@ TEST_CASE("operators: resume, retry, skip and retire put things right and say wh
 
   CHECK(central.value("SELECT count(*) FROM ingest.job_event WHERE actor = 'operator:ada' AND "
                       "details ->> 'reason' <> '' AND event IN ('retried', 'retired')") == "3");
+  CHECK(operators.close_job(kAgency, "night", "the machine is gone") != "open");
+  CHECK_THROWS_AS(operators.close_job(kAgency, "no-such-job", "why"), cli::OperatorRefusal);
   CHECK(operators.deliveries(kAgency, 3660)[0].at("tenant") == kAgency);
 }
 

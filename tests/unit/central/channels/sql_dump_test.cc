@@ -135,10 +135,12 @@ TEST_CASE("sql dump: a dump cut short tells the line at which it ends", "[channe
         Shown{"WB-3107 row 0 line 1 byte 56"});
   CHECK(refusal("BEGIN;\nINSERT INTO items (code, qty, note) VALUES ('A', 1, 'n');\n") ==
         Shown{"WB-3107 row 0 line 3 byte 65"});
-  CHECK(refusal("BEGIN;INSERT INTO items (code, qty, note) VALUES ('A', 1, 'n');ROLLBACK;")[0]
+  CHECK(refusal("BEGIN;INSERT INTO items (code, qty, note) VALUES ('A', 1, 'n');ROLLBACK;")
+            .at(0)
             .starts_with("WB-3107"));
-  CHECK(refusal("INSERT INTO items (code, qty, note) VALUES ('A', 1, 'n'); /* ")[0].starts_with(
-      "WB-3107"));
+  CHECK(refusal("INSERT INTO items (code, qty, note) VALUES ('A', 1, 'n'); /* ")
+            .at(0)
+            .starts_with("WB-3107"));
 }
 
 TEST_CASE("sql dump: a statement's own list orders its values", "[channels][sql_dump]") {
@@ -218,7 +220,7 @@ TEST_CASE("sql dump: every form of literal is read, and nothing is guessed",
 TEST_CASE("sql dump: a backslash means what the dump's program means by it",
           "[channels][sql_dump]") {
   const std::string insert = R"(INSERT INTO items (code,qty,note) VALUES ('A',1,'a\'');)";
-  CHECK(refusal(insert + "\n")[0].starts_with("WB-3107"));  // standard: the text goes on
+  CHECK(refusal(insert + "\n").at(0).starts_with("WB-3107"));  // standard: the text goes on
   const Shown row = {R"(1 A {"code":"A","qty":1,"note":"a'"})"};
   CHECK(rows_of("-- MySQL dump 10.13\n" + insert + "\n-- Dump completed\n") == row);
   CHECK(rows_of("SET standard_conforming_strings = off;\n" + insert) == row);
@@ -243,9 +245,10 @@ TEST_CASE("sql dump: statements around the rows change nothing", "[channels][sql
   CHECK(refusal("\xFF\xFE"
                 "a") == Shown{"WB-3004 row 0 line 1 byte 0"});
   CHECK(refusal("") == Shown{"WB-3001 row 0 line 0 byte 0"});
-  CHECK(refusal("INSERT INTO items SELECT 1;")[0].starts_with("WB-3109"));
-  CHECK(refusal("COPY items (code, qty, note) FROM stdin WITH (FORMAT csv);\n\\.\n")[0].starts_with(
-      "WB-3109"));
+  CHECK(refusal("INSERT INTO items SELECT 1;").at(0).starts_with("WB-3109"));
+  CHECK(refusal("COPY items (code, qty, note) FROM stdin WITH (FORMAT csv);\n\\.\n")
+            .at(0)
+            .starts_with("WB-3109"));
 }
 
 // Goal:   no row is lost or staged as it was before, because a statement was not understood.

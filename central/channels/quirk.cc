@@ -63,6 +63,7 @@ std::unique_ptr<Quirk> make_quirk(std::string_view name) {
 
 std::vector<std::string_view> quirk_names() {
   std::vector<std::string_view> names;
+  names.reserve(kQuirks.size());
   for (const Entry& entry : kQuirks) names.push_back(entry.name);
   return names;
 }

@@ -186,7 +186,9 @@ void SqliteChannel::read_table() {
   Statement rows = prepare(everything);
   if (!rows) return;
   std::vector<std::string> names;
-  for (int i = 0; i < sqlite3_column_count(rows.get()); ++i) {
+  const int column_count = sqlite3_column_count(rows.get());
+  names.reserve(static_cast<std::size_t>(column_count));
+  for (int i = 0; i < column_count; ++i) {
     names.emplace_back(sqlite3_column_name(rows.get(), i));
   }
   const std::string order = has_rowid() ? rowid_name(names) : "";

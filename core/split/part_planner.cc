@@ -57,6 +57,7 @@ class PartPlanner::Impl {
   std::string_view block_;
 
   std::int64_t mark_bytes_ = 0;  ///< of the byte order mark
+  std::size_t field_count_ = 0;  ///< of the first record
   bool header_seen_ = false;
   bool body_begun_ = false;
   std::string head_;
@@ -102,13 +103,16 @@ void PartPlanner::Impl::start() {
   records_->feed(block_.substr(mark_bytes - of_kept));
 }
 
+/// A row with another number of fields refuses the file. It is not cut then: nothing of it is
+/// staged, and the finding has its place in the whole file.
 void PartPlanner::Impl::on_record(const CsvRecord& record) {
+  if (field_count_ == 0) field_count_ = record.field_count;
+  const bool holds_nul = spec_.format != FileFormat::kCsv && record.field_count > 1;
+  if (holds_nul || record.field_count != field_count_) return give_up();
   if (spec_.header && !header_seen_) {
     header_seen_ = true;
     return;
   }
-  const bool holds_nul = spec_.format != FileFormat::kCsv && record.field_count > 1;
-  if (holds_nul) return give_up();
   if (!body_begun_) begin_body(record.byte_offset);
   if (is_full_before(record)) cut(record.byte_offset);
   if (is_whole_) return;

@@ -223,7 +223,7 @@ TEST_CASE("parts: a file whose records cannot be told apart for certain travels 
   for (const std::string& bad :
        {rows + "D,\"open\nE,5\n", rows + "D,\"x\"y\n", rows + "D,x\"y\nE,5\n",
         rows + std::string("D,\0\n", 4), rows + "D,\"" + std::string(kRecordBytesMax, 'z') + "\"\n",
-        "\xFF\xFE" + rows}) {
+        "\xFF\xFE" + rows, rows + "D\n", rows + "D,1,2\nE,5\n"}) {
     const PartPlan plan = plan_of(spec, bad);
     REQUIRE(plan.parts.size() == 1);
     CHECK(plan.original_sha256 == sha256_hex(bad));

@@ -12,8 +12,9 @@
 namespace waybill::test {
 namespace {
 
-// What the events say of who worked on what, when. Every step that ended names its worker; a claim
-// is the lease's own record, kept by a trigger of the test in claims made and given back.
+// Who held what, when: every step that ended is an event that names its worker; claims made and
+// given back are recorded here by a trigger on the lease. A tenant has one lease, so a second claim
+// of it either follows the end of the first or takes it away, which is an event lease_expired.
 constexpr const char* kWatchLeases = R"sql(
   CREATE TABLE public.seen_claim (
     seq bigint GENERATED ALWAYS AS IDENTITY, tenant_id uuid, fence bigint, holder text,
@@ -111,6 +112,9 @@ TEST_CASE("fleet: two workers and ten tenants, one of which halts", "[worker][fl
   first.end();
   second.end();
   CHECK(fleet.central.value(kOverlaps) == "0");
+  // No lease was taken from its holder: each ended with the step that it was for.
+  CHECK(fleet.central.value("SELECT count(*) FROM ingest.job_event WHERE event = "
+                            "'lease_expired'") == "0");
   CHECK(fleet.central.value(kUncoveredMoves) == "0");
   CHECK(fleet.central.value("SELECT count(DISTINCT split_part(holder, '/', 1)) FROM "
                             "public.seen_claim") == "2");

@@ -5,9 +5,8 @@
 // Owner:    the process. Any number of workers on any number of hosts may run: PostgreSQL hands out
 //           the steps (ingest.claim_next), one at a time per tenant, under a lease with a fence.
 // Units:    *_ms are milliseconds, *_s seconds.
-// Durable:  nothing is kept here. A worker that dies leaves an expired lease and no half-staged
-// row. Errors:   failures of a step are recorded in the registry and logged; a database that cannot
-// be
+// Durable:  nothing is kept here. A worker that dies leaves an expired lease, no half-staged row.
+// Errors:   failures of a step are recorded in the registry and logged; a database that cannot be
 //           reached is waited for. What no waiting can help ends run_worker: WB-5006 for options, or
 //           a database that answers but refuses name, role or password, or is not ours; WB-4005 for
 //           a storage key or bucket that is refused.

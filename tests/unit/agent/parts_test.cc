@@ -197,3 +197,17 @@ TEST_CASE("retired: what central's operator took out is taken again when it is e
   CHECK(f.states_of("recipe_1.csv") == "refused,archived");
   CHECK(f.central.stagings(sha256_hex("code\nA\n")) == 2);
 }
+
+TEST_CASE("refused: what central keeps refusing under its first entry is refused, not a duplicate",
+          "[agent][engine]") {
+  PartsFixture f;
+  f.settings.close_after_idle_ms = 10'000'000;  // the same job, so central finds the same entry
+  f.restart();
+  f.put("recipe_1.csv", "code\nBROKEN\n");
+  REQUIRE(f.run_until_settled());
+  f.publish({{"description", "no better"}}, 3);
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "refused,refused");
+  REQUIRE(f.newest("recipe_1.csv").problem);
+  CHECK(f.newest("recipe_1.csv").problem->code == "WB-3002");
+}

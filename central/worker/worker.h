@@ -7,9 +7,9 @@
 // Units:    *_ms are milliseconds, *_s seconds.
 // Durable:  nothing is kept here. A worker that dies leaves an expired lease, no half-staged row.
 // Errors:   failures of a step are recorded in the registry and logged; a database that cannot be
-//           reached is waited for. What no waiting can help ends run_worker: WB-5006 for options, or
-//           a database that answers but refuses name, role or password, or is not ours; WB-4005 for
-//           a storage key or bucket that is refused.
+//           reached is waited for. What no waiting can help ends run_worker: WB-5006 for options,
+//           or a database that refuses name, role or password, or is not ours; WB-4005 for a
+//           storage key or bucket that is refused.
 #pragma once
 
 #include <cstdint>

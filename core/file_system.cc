@@ -1,5 +1,6 @@
 #include "core/file_system.h"
 
+#include "core/ascii.h"
 #include "core/error.h"
 
 namespace waybill {
@@ -25,6 +26,20 @@ void write_whole_file(FileSystem& files, const std::filesystem::path& path, std:
   const auto file = files.stage(path, mode);
   file->write(bytes);
   file->commit();
+}
+
+bool is_staged_name(std::string_view relative_path) {
+  constexpr std::size_t kUuidSize = 36;
+  const std::string_view base = relative_path.substr(relative_path.rfind('/') + 1);
+  if (base.size() < kUuidSize + 3 || base.front() != '.') return false;
+  const std::string_view uuid = base.substr(base.size() - kUuidSize);
+  if (base[base.size() - kUuidSize - 1] != '.') return false;
+  for (std::size_t i = 0; i < uuid.size(); ++i) {
+    const bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
+    const bool is_hex = is_ascii_digit(uuid[i]) || (uuid[i] >= 'a' && uuid[i] <= 'f');
+    if (is_dash ? uuid[i] != '-' : !is_hex) return false;
+  }
+  return true;
 }
 
 }  // namespace waybill

@@ -130,6 +130,10 @@ class FileSystem {
 void write_whole_file(FileSystem& files, const std::filesystem::path& path, std::string_view bytes,
                       FileMode mode);
 
+/// Is it the hidden name of a file that stage() has begun and nobody has committed (yet)? Such
+/// files are ours, or left behind by a kill, and never an export.
+[[nodiscard]] bool is_staged_name(std::string_view relative_path);
+
 /// The operating system's file system; one for the process.
 [[nodiscard]] FileSystem& system_file_system();
 

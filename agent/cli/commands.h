@@ -20,11 +20,18 @@ struct CommandOptions {
   std::string agent_name;
   std::filesystem::path file;
   bool as_json = false;
+  std::filesystem::path folder;  ///< backfill: of history
+  std::string as_of;             ///< backfill: date of files whose names tell none
+  std::string delivery_name = "history";
+  bool is_ahead = false;
+  bool is_behind = false;  ///< the default, for those who like to say it
+  bool allow_older = false;
 };
 
 int run_agent(const CommandOptions& options);
 int enroll_agent(const CommandOptions& options);
 int show_status(const CommandOptions& options);
+int backfill_folder(const CommandOptions& options);
 int trace_file(const CommandOptions& options);
 
 }  // namespace waybill

@@ -13,6 +13,23 @@ namespace {
 
 constexpr const char* kDefaultConfig = "/etc/waybill/waybill.json";
 
+void add_backfill_options(CLI::App& backfill, waybill::CommandOptions& options) {
+  backfill.add_option("folder", options.folder, "the folder; only read, and kept until it is done")
+      ->required();
+  backfill
+      .add_option("--as-of", options.as_of,
+                  "delivery date, YYYY-MM-DD, of the files whose names tell none")
+      ->required();
+  auto* ahead =
+      backfill.add_flag("--ahead", options.is_ahead, "nightly files wait until it is done");
+  backfill.add_flag("--behind", options.is_behind, "nightly files go first (the default)")
+      ->excludes(ahead);
+  backfill.add_flag("--allow-older", options.allow_older,
+                    "also files older than the newest processed of their tag");
+  backfill.add_option("--name", options.delivery_name, "the deliveries' name")
+      ->capture_default_str();
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Waybill: carries this agency's exports to its central Supabase.", "waybill");
   app.set_version_flag("--version", "waybill " WAYBILL_VERSION);
@@ -39,6 +56,9 @@ int run(int argc, char** argv) {
       ->required();
   trace->add_flag("--json", options.as_json, "for programs");
 
+  auto* backfill = app.add_subcommand("backfill", "load a folder of history beside the nights");
+  add_backfill_options(*backfill, options);
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -46,6 +66,7 @@ int run(int argc, char** argv) {
   }
   if (*run_command) return waybill::run_agent(options);
   if (*enroll) return waybill::enroll_agent(options);
+  if (*backfill) return waybill::backfill_folder(options);
   if (*status) return waybill::show_status(options);
   return waybill::trace_file(options);
 }

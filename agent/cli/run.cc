@@ -5,6 +5,7 @@
 #include "agent/config/agent_token.h"
 #include "agent/engine/engine.h"
 #include "agent/engine/threaded_uploads.h"
+#include "agent/fetch/background_pages.h"
 #include "agent/watch/change_notifier.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -26,6 +27,8 @@ EngineSettings engine_settings(const AgentConfig& config) {
           .sync_interval_ms = config.sync.interval_ms,
           .close_after_idle_ms = config.delivery.close_after_idle_ms,
           .after_processed = config.after_processed,
+          .state_folder = config.state_folder,
+          .fetches = config.fetch,
           .version = WAYBILL_VERSION};
 }
 
@@ -71,13 +74,17 @@ int run_agent(const CommandOptions& options) {
   arm_termination(stop);
   const HttpOptions http{.user_agent = "waybill/" WAYBILL_VERSION, .stop = &stop.flag()};
   HttpCentralApi central({config.project_url, config.publishable_key, token}, http);
-  ThreadedUploads uploads(files, config.export_folder,
+  ExportFolders folders(files, config.export_folder);
+  HttpClient page_http(http);
+  BackgroundPages pages(
+      [&](const PageRequest& request) { return fetch_page(files, page_http, request); });
+  ThreadedUploads uploads(folders, config.export_folder,
                           static_cast<std::size_t>(config.upload.parallel),
                           [&] { return std::make_unique<HttpUploader>(config.project_url, http); });
   const std::unique_ptr<ChangeNotifier> notifier =
       config.scan.notifications ? system_change_notifier() : std::make_unique<NoNotifications>();
   SystemChance chance;
-  Engine engine({files, clock, *notifier, central, uploads, *local_day, chance},
+  Engine engine({folders, clock, *notifier, central, uploads, pages, *local_day, chance},
                 engine_settings(config), ledger);
   log_info("agent " + identity->agent_name + " of " + identity->tenant_name + " watches " +
            config.export_folder.string());

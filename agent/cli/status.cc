@@ -23,7 +23,8 @@ int show_status(const CommandOptions& options) {
   // Whoever can take the lock is alone: no agent runs. It is given back at once.
   facts.is_running = files.try_lock(config.state_folder / kLedgerLockName) == nullptr;
   facts.now_ms = clock.now_ms();
-  facts.today = system_local_day(identity->time_zone)->date_of(facts.now_ms);
+  facts.today = delivery_date_of(*system_local_day(identity->time_zone), facts.now_ms,
+                                 report->day_starts_min());
   facts.version = WAYBILL_VERSION;
   facts.export_folder = config.export_folder.string();
   const nlohmann::json status = status_json(*report, facts);

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 
+#include "agent/cli/delivery_view.h"
 #include "agent/engine/central_moves.h"
 #include "agent/ledger/ledger.h"
 #include "core/clock.h"
@@ -181,6 +182,7 @@ Json today_json(const Json& deliveries, const Json& folder, const StatusFacts& f
 std::string mark(const std::string& verdict) {
   if (verdict == "complete") return "OK";
   if (verdict == "under_way") return "UNDER WAY";
+  if (verdict == "waiting") return "WAITING";
   if (verdict == "nothing_yet") return "NOTHING YET";
   return "NEEDS ATTENTION";
 }
@@ -286,6 +288,7 @@ Json status_json(LedgerReport& report, const StatusFacts& facts) {
   out["export_folder"] = facts.export_folder;
   out["deliveries"] = deliveries_json(report);
   out["today"] = today_json(out["deliveries"], folder, facts);
+  add_delivery_facts(out, report);
   out["problems"] = problems_json(report, since_ms);
   out["problem_count"] = report.count_troubled_files(since_ms) + report.count_troubled_paths();
   out["files"] = files_json(report);
@@ -305,6 +308,7 @@ Json status_json(LedgerReport& report, const StatusFacts& facts) {
   if (has_trouble || has_recent_trouble(out["problems"], facts.now_ms)) {
     out["today"]["verdict"] = "attention";
   }
+  judge_delivery(out, facts.now_ms);
   return out;
 }
 
@@ -326,6 +330,7 @@ std::string status_text(const Json& status, std::int64_t now_ms) {
              : "THE AGENT IS NOT RUNNING. Start it with `waybill run` or its service.";
   out += fmt::format(" Last contact with central {}, last scan {}.\n",
                      ago(status["last_contact_at"], now_ms), ago(status["last_scan_at"], now_ms));
+  out += delivery_trouble_text(status, now_ms);
   add_trouble(out, status);
   add_counts(out, status);
   out += "\nDeliveries:\n";
@@ -336,6 +341,7 @@ std::string status_text(const Json& status, std::int64_t now_ms) {
                        delivery["open"].get<bool>() ? "open" : "closed", tally.text());
   }
   if (status["deliveries"].empty()) out += "  none yet\n";
+  out += delivery_text(status);
   return out;
 }
 

@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "core/ascii.h"
 #include "core/error.h"
 #include "core/suggest.h"
 #include "sync/http/http_client.h"
@@ -61,6 +62,18 @@ class Section {
   }
 
   [[nodiscard]] bool has(const char* key) const { return find(key) != nullptr; }
+  /// Text at `key`, or "" when it is not there.
+  [[nodiscard]] std::string text_or_empty(const char* key) const {
+    return has(key) ? text(key) : std::string();
+  }
+
+  /// The list at `key`, or an empty one when it is not there.
+  [[nodiscard]] const Json& list(const char* key) const {
+    static const Json kEmpty = Json::array();
+    const Json* value = find(key);
+    if (value != nullptr && !value->is_array()) fail(key, "must be a list: [...]");
+    return value == nullptr ? kEmpty : *value;
+  }
 
   /// The object at `key`, or an empty one when it is not there.
   [[nodiscard]] Section inner(const char* key, Keys known) const {
@@ -182,14 +195,96 @@ void read_after_processed(const Section& root, const fs::path& base, AgentConfig
   }
 }
 
+bool is_fetch_name(const std::string& name) {
+  return name.size() <= 40 && std::all_of(name.begin(), name.end(), [](char c) {
+           return is_ascii_digit(c) || (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+         });
+}
+
+/// A pointer may be "", so that it is not text() that reads it.
+std::string json_pointer(const Section& section, const Json& object, const char* key) {
+  const auto found = object.find(key);
+  if (found == object.end()) section.fail(key, "is missing; it must be a JSON pointer");
+  if (!found->is_string()) section.fail(key, "must be a JSON pointer, as text");
+  const std::string pointer = found->get<std::string>();
+  const std::string problem = json_pointer_problem(pointer);
+  if (!problem.empty()) section.fail(key, problem);
+  return pointer;
+}
+
+void check_file_name(const Section& section, const std::string& name) {
+  for (const char* field : {"%Y", "%m", "%d", "%H", "%M"}) {
+    if (name.find(field) == std::string::npos) {
+      section.fail("file_name",
+                   "must have %Y, %m, %d, %H and %M, so that no run writes over another");
+    }
+  }
+  const bool is_plain = name.find('/') == std::string::npos &&
+                        name.find('\\') == std::string::npos && name.front() != '.' &&
+                        name.size() <= 200;
+  if (!is_plain) section.fail("file_name", "must be a plain name of at most 200 characters");
+}
+
+FetchConfig read_fetch(const Section& section, const Json& object, const fs::path& base) {
+  FetchConfig out;
+  out.name = section.text("name");
+  if (!is_fetch_name(out.name)) {
+    section.fail("name", "must be at most 40 of a-z, 0-9, _ and -");
+  }
+  out.url = section.text("url");
+  try {
+    check_url_is_safe(out.url);
+  } catch (const Error& error) {
+    section.fail("url", "must be https, or http to this machine");
+  }
+  if (out.url.find('#') != std::string::npos) section.fail("url", "must have no #");
+  section.integer("every_minutes", 1, 7 * 24 * 60, out.every_minutes);
+  out.file_tag = FileTag(section.text("file_tag"));
+  out.file_name = section.text("file_name");
+  check_file_name(section, out.file_name);
+  out.shape.rows = json_pointer(section, object, "rows");
+  if (section.has("next")) out.shape.next = json_pointer(section, object, "next");
+  out.cursor_parameter = section.text_or_empty("cursor_parameter");
+  if (out.shape.next.has_value() == out.cursor_parameter.empty()) {
+    section.fail("cursor_parameter", "goes with \"next\": give both or none");
+  }
+  section.boolean("incremental", out.is_incremental);
+  if (out.is_incremental && !out.shape.next) {
+    section.fail("incremental", "needs \"next\": without a cursor every run reads all");
+  }
+  if (section.has("headers_file")) {
+    out.headers_file = (base / section.text("headers_file")).lexically_normal();
+  }
+  section.integer("page_limit", 1, 1'000'000, out.page_limit);
+  return out;
+}
+
+void read_fetches(const Section& root, const std::string& file, const fs::path& base,
+                  AgentConfig& out) {
+  for (const Json& object : root.list("fetch")) {
+    const Section section(file, fmt::format("fetch[{}]", out.fetch.size()), object,
+                          {"name", "url", "every_minutes", "file_tag", "file_name", "rows", "next",
+                           "cursor_parameter", "incremental", "headers_file", "page_limit"});
+    FetchConfig fetch = read_fetch(section, object, base);
+    for (const FetchConfig& other : out.fetch) {
+      if (other.name == fetch.name) section.fail("name", "is given to two fetches");
+    }
+    if (!fetch.headers_file.empty() && is_within(fetch.headers_file, out.export_folder)) {
+      section.fail("headers_file", "must not lie in export_folder: it would be sent");
+    }
+    out.fetch.push_back(std::move(fetch));
+  }
+}
+
 }  // namespace
 
 AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
   const std::string name = file.string();
   const Json json = parse_strictly(text, name);
-  const Section root(name, "", json,
-                     {"$schema", "project_url", "publishable_key", "export_folder", "state_folder",
-                      "ready", "scan", "sync", "upload", "delivery", "after_processed", "log"});
+  const Section root(
+      name, "", json,
+      {"$schema", "project_url", "publishable_key", "export_folder", "state_folder", "ready",
+       "scan", "sync", "upload", "delivery", "after_processed", "fetch", "log"});
   AgentConfig out;
   if (root.has("$schema")) (void)root.text("$schema");  // for editors
   out.project_url = project_url(root, name);
@@ -202,6 +297,7 @@ AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
   }
   read_sections(root, out);
   read_after_processed(root, file.parent_path(), out);
+  read_fetches(root, name, file.parent_path(), out);
   return out;
 }
 

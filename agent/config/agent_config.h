@@ -9,8 +9,10 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "agent/engine/tidy_settings.h"
+#include "agent/fetch/fetch_config.h"
 #include "core/file_system.h"
 #include "core/log.h"
 
@@ -39,6 +41,7 @@ struct AgentConfig {
     std::int64_t close_after_idle_ms = 60'000;
   } delivery;
   TidySettings after_processed;  ///< what becomes of a file that central is done with
+  std::vector<FetchConfig> fetch;  ///< the partner's HTTP APIs that are read on a schedule
   struct {
     LogLevel level = LogLevel::kInfo;
   } log;

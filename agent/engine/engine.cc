@@ -18,6 +18,8 @@ constexpr std::int64_t kSyncDefaultMs = 15'000;
 constexpr std::int64_t kSyncLivelyMs = 1'000;
 constexpr std::int64_t kLivelyForMs = 60'000;
 constexpr std::int64_t kWaitMaxMs = 60'000;
+constexpr std::int64_t kLookBusyMs = 1'000;   // between looks at the deliveries
+constexpr std::int64_t kLookIdleMs = 15'000;  // ... while nothing happens
 
 bool is_about_the_folder(const Error& error) {
   return error.code().id == error_code::kFolderMissing.id ||
@@ -44,7 +46,11 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
       hasher_(ports.files, ledger, scanner_, specs_, settings_.export_folder),
       tidier_({ports.files, ports.clock}, ledger, scanner_, settings_.export_folder,
               settings_.after_processed),
-      registrar_({ports.clock, ports.central, ports.local_day, ports.chance}, ledger, targets_,
+      deliveries_(ports.clock, ports.local_day, ledger),
+      backfiller_(ports.files, ports.clock, ledger, settings_.state_folder),
+      fetcher_({ports.files, ports.clock, ports.chance, ports.pages}, ledger,
+               {settings_.export_folder, settings_.state_folder}, settings_.fetches),
+      registrar_({ports.clock, ports.central, ports.chance}, ledger, targets_,
                  identity_slug(ledger)),
       sender_({ports.clock, ports.central, ports.uploads, ports.chance}, ledger, targets_),
       reconciler_(ports.clock, ports.central, ledger) {
@@ -63,6 +69,9 @@ StepReport Engine::step() {
   worked |= guarded([&] { return scanner_.settle(specs_, kSettlePerStep) > 0; });
   worked |= guarded([&] { return hasher_.step(); });
   worked |= guarded([&] { return tidier_.step(); });
+  worked |= guarded([&] { return deliveries_.decide(); });
+  worked |= guarded([&] { return fetcher_.step(specs_); });
+  worked |= guarded([&] { return look_after_deliveries(worked); });
   if (contact_.may_call()) worked |= guarded([&] { return speak_with_central(); });
   if (disk_failures_ == disk_failures_before) disk_failures_ = 0;
   return {worked, worked ? 0 : wait_ms()};
@@ -126,6 +135,7 @@ void Engine::scan() {
       folder_problem = problem_text(error);
     }
     record_problem(meta::kFolderProblem, folder_problem);
+    backfiller_.scanned(report.unreadable_folders);
     ledger_.set_meta({{meta::kLastScanAtMs, std::to_string(ports_.clock.now_ms())},
                       {meta::kLastScanFiles, std::to_string(report.file_count)}});
     log_debug("scan: " + std::to_string(report.file_count) + " files, " +
@@ -144,6 +154,24 @@ void Engine::record_problem(const char* fact, const std::string& text) {
 
 void Engine::fill_spec_book() {
   for (const std::string& problem : specs_.fill(ledger_.specs())) log_warning(problem);
+  last_look_steady_ms_ = ports_.clock.steady_ms() - kLookIdleMs;  // what is expected has changed
+  try {
+    deliveries_.use_plan(ledger_.delivery_plan());
+  } catch (const Error& error) {
+    if (error.code().id != error_code::kSpecInvalid.id) throw;
+    log_error(error);  // of an enrolment with a newer central; the next sync tells it again
+  }
+}
+
+// ---- deliveries and history
+
+bool Engine::look_after_deliveries(bool has_worked) {
+  const std::int64_t now = ports_.clock.steady_ms();
+  if (now < last_look_steady_ms_ + (has_worked ? kLookBusyMs : kLookIdleMs)) return false;
+  last_look_steady_ms_ = now;
+  if (backfiller_.step()) is_scan_wanted_ = true;
+  deliveries_.look();
+  return false;
 }
 
 // ---- central
@@ -173,7 +201,8 @@ bool Engine::sync_if_due() {
     ledger_.rematch_paths();
     is_scan_wanted_ = true;
   }
-  registrar_.close_idle_jobs(settings_.close_after_idle_ms);
+  registrar_.close_idle_jobs(settings_.close_after_idle_ms,
+                             [&](const Job& job) { return deliveries_.reason_to_close(job); });
   return outcome.more || outcome.change_count > 0 || outcome.specs_changed;
 }
 
@@ -220,6 +249,10 @@ std::int64_t Engine::wait_ms() {
   }
   if (const auto settle_at = scanner_.next_settle_at_steady_ms())
     until = std::min(until, *settle_at);
+  if (const auto due = fetcher_.next_due_at_ms()) {
+    until = std::min(until, now + (*due - ports_.clock.now_ms()));
+  }
+  until = std::min(until, last_look_steady_ms_ + kLookIdleMs);
   if (contact_.may_call()) {
     if (has_synced_) until = std::min(until, last_sync_steady_ms_ + sync_interval_ms());
     if (const auto due = ledger_.next_due_at_ms()) {

@@ -13,12 +13,15 @@
 #include <functional>
 #include <string>
 
+#include "agent/engine/backfiller.h"
 #include "agent/engine/contact.h"
+#include "agent/engine/deliveries.h"
 #include "agent/engine/hasher.h"
 #include "agent/engine/reconciler.h"
 #include "agent/engine/registrar.h"
 #include "agent/engine/sender.h"
 #include "agent/engine/tidier.h"
+#include "agent/fetch/fetcher.h"
 #include "agent/watch/change_notifier.h"
 #include "agent/watch/scanner.h"
 
@@ -31,16 +34,19 @@ struct EngineSettings {
   std::int64_t sync_interval_ms = 0;  ///< 0: as central's settings say
   std::int64_t close_after_idle_ms = 60'000;
   TidySettings after_processed{};
+  std::filesystem::path state_folder;
+  std::vector<FetchConfig> fetches;
   std::string version;  ///< of the program, for central's eyes
 };
 
 /// Everything outside. All must outlive the engine.
 struct EnginePorts {
-  FileSystem& files;
+  ExportFolders& files;
   const Clock& clock;
   ChangeNotifier& notifier;
   CentralApi& central;
   UploadRunner& uploads;
+  PageRunner& pages;
   const LocalDay& local_day;
   Chance& chance;
 };
@@ -61,6 +67,7 @@ class Engine {
  private:
   bool scan_if_due();
   void scan();
+  bool look_after_deliveries(bool has_worked);
   bool speak_with_central();
   bool sync_if_due();
   void fill_spec_book();
@@ -79,6 +86,9 @@ class Engine {
   Scanner scanner_;
   Hasher hasher_;
   Tidier tidier_;
+  Deliveries deliveries_;
+  Backfiller backfiller_;
+  Fetcher fetcher_;
   Registrar registrar_;
   Sender sender_;
   Reconciler reconciler_;
@@ -91,6 +101,7 @@ class Engine {
   std::int64_t last_sync_steady_ms_ = 0;
   bool has_synced_ = false;
   std::int64_t lively_until_steady_ms_ = 0;  ///< central is working on our files: ask more often
+  std::int64_t last_look_steady_ms_ = 0;     ///< at the deliveries
   std::int64_t disk_pause_until_steady_ms_ = 0;
   std::int32_t disk_failures_ = 0;
 };

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kBatchMax = 200;
 static_assert(kBatchMax <= wire::kOpenFilesMax);
-constexpr const char* kDeliveryName = "nightly";
 
 /// Refusals that are about what was sent, not about who sent it.
 bool is_about_the_files(const ErrorCode& code) {
@@ -44,13 +43,8 @@ bool Registrar::register_ready() {
   if (batch.empty()) return false;
   one_by_one_ -= std::min(one_by_one_, batch.size());
   const Job job = job_for(batch);
-  wire::OpenJobRequest request{.job_key = job.job_key,
-                               .delivery_date = job.delivery_date,
-                               .delivery_name = job.delivery_name,
-                               .files = {}};
-  for (const JobFile& file : batch) request.files.push_back(offer(file));
   try {
-    const wire::OpenJobAnswer answer = ports_.central.open_job(request);
+    const wire::OpenJobAnswer answer = ports_.central.open_job(request_for(job, batch));
     if (job.central_job_id.empty()) ledger_.job_opened(job.job_number, answer.job_id);
     record_answer(batch, answer);
   } catch (const Error& error) {
@@ -59,11 +53,30 @@ bool Registrar::register_ready() {
   return true;
 }
 
+wire::OpenJobRequest Registrar::request_for(const Job& job, const std::vector<JobFile>& batch) {
+  wire::OpenJobRequest out;
+  out.job_key = job.job_key;
+  out.delivery_date = job.delivery_date;
+  out.delivery_name = job.delivery_name;
+  if (job.backfill_number != 0) {
+    const Backfill backfill = ledger_.backfill(job.backfill_number).value_or(Backfill{});
+    out.kind =
+        backfill.is_ahead ? wire::DeliveryKind::kHistoryAhead : wire::DeliveryKind::kHistoryBehind;
+    out.allow_older = backfill.allow_older;
+  }
+  for (const JobFile& file : batch) out.files.push_back(offer(file));
+  return out;
+}
+
 std::vector<JobFile> Registrar::next_batch() {
   std::vector<JobFile> files = ledger_.files_to_register(one_by_one_ > 0 ? 1 : kBatchMax);
   if (files.empty()) return files;
-  const std::int64_t job_number = files.front().job_number;  // one call, one job
-  std::erase_if(files, [&](const JobFile& file) { return file.job_number != job_number; });
+  const JobFile first = files.front();  // one call, one job
+  std::erase_if(files, [&](const JobFile& file) {
+    return file.job_number != first.job_number || file.delivery_date != first.delivery_date ||
+           file.delivery_name != first.delivery_name ||
+           file.backfill_number != first.backfill_number;
+  });
   return files;
 }
 
@@ -73,12 +86,14 @@ Job Registrar::job_for(const std::vector<JobFile>& batch) {
     if (job && job->is_open) return *job;
     if (job) ledger_.job_found_closed(job->job_number);
   }
-  const std::string date = ports_.local_day.date_of(ports_.clock.now_ms());
-  std::optional<Job> job = ledger_.open_job(date);
+  const JobFile& file = batch.front();
+  std::optional<Job> job =
+      ledger_.open_job(file.delivery_date, file.delivery_name, file.backfill_number);
   if (!job) {
-    const JobKey key(tenant_slug_ + "-" + date + "-" + ports_.chance.uuid());
-    job = ledger_.make_job(key, date, kDeliveryName);
-    log_info("delivery of " + date + " begins, job key " + key.value);
+    const JobKey key(tenant_slug_ + "-" + file.delivery_date + "-" + ports_.chance.uuid());
+    job = ledger_.make_job(key, file.delivery_date, file.delivery_name, file.backfill_number);
+    log_info(file.delivery_name + " delivery of " + file.delivery_date + " begins, job key " +
+             key.value);
   }
   ledger_.assign_job(job->job_number, batch);
   return *job;
@@ -152,19 +167,23 @@ void Registrar::record_answer(const std::vector<JobFile>& batch,
   for (std::size_t i = 0; i < moves.size(); ++i) log_move(*moved[i], moves[i]);
 }
 
-void Registrar::close_idle_jobs(std::int64_t idle_ms) {
+void Registrar::close_idle_jobs(
+    std::int64_t idle_ms,
+    const std::function<std::optional<std::string>(const Job&)>& reason_to_close) {
   for (const Job& job : ledger_.jobs_to_close(idle_ms)) {
-    const std::string reason = "nothing left to send";
+    const std::optional<std::string> reason = reason_to_close(job);
+    if (!reason) continue;
     if (!job.central_job_id.empty()) {
       try {
-        (void)ports_.central.close_job(job.job_key, reason);
+        (void)ports_.central.close_job(job.job_key, *reason);
       } catch (const Error& error) {
         if (error.code().id != error_code::kJobNotFound.id) throw;
         log_error(error);
       }
     }
-    ledger_.close_job(job.job_number, reason);
-    log_info("delivery of " + job.delivery_date + " is closed, job key " + job.job_key.value);
+    ledger_.close_job(job.job_number, *reason);
+    log_info("delivery of " + job.delivery_date + " is closed (" + *reason + "), job key " +
+             job.job_key.value);
   }
 }
 

@@ -5,11 +5,13 @@
 //           lost answer leads to the same job and the same files.
 #pragma once
 
+#include <functional>
+#include <optional>
+
 #include "agent/engine/chance.h"
 #include "agent/engine/targets.h"
 #include "agent/ledger/ledger.h"
 #include "core/error.h"
-#include "core/local_day.h"
 #include "sync/central_api.h"
 
 namespace waybill {
@@ -19,7 +21,6 @@ class Registrar {
   struct Ports {
     const Clock& clock;
     CentralApi& central;
-    const LocalDay& local_day;
     Chance& chance;
   };
 
@@ -30,10 +31,14 @@ class Registrar {
   bool register_ready();
 
   /// Closes the deliveries that have nothing left to send and have rested for `idle_ms`.
-  void close_idle_jobs(std::int64_t idle_ms);
+  /// Which of them may be closed, and why, says `reason_to_close`.
+  void close_idle_jobs(
+      std::int64_t idle_ms,
+      const std::function<std::optional<std::string>(const Job&)>& reason_to_close);
 
  private:
   [[nodiscard]] std::vector<JobFile> next_batch();
+  [[nodiscard]] wire::OpenJobRequest request_for(const Job& job, const std::vector<JobFile>& batch);
   [[nodiscard]] Job job_for(const std::vector<JobFile>& batch);
   bool handle_refusal(const Error& error, const Job& job, const std::vector<JobFile>& batch);
   void record_answer(const std::vector<JobFile>& batch, const wire::OpenJobAnswer& answer);

@@ -51,6 +51,9 @@ struct JobFile {
   std::int64_t central_seq = 0;
   std::int64_t discovered_at_ms = 0;
   std::int64_t updated_at_ms = 0;
+  std::string delivery_name;         ///< "" until its delivery is decided
+  std::int64_t backfill_number = 0;  ///< 0: a nightly file
+  std::string remark;                ///< what is odd about it in its delivery; "" for nothing
 };
 
 struct Job {
@@ -62,6 +65,7 @@ struct Job {
   bool is_open = true;
   std::int64_t made_at_ms = 0;
   std::int64_t last_activity_at_ms = 0;
+  std::int64_t backfill_number = 0;  ///< 0: a nightly one
 };
 
 /// One move of one file, and what it brings along. `problem` replaces the one before, also when

@@ -13,12 +13,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "agent/ledger/delivery_record.h"
 #include "agent/ledger/event_chain.h"
+#include "agent/ledger/fetch_record.h"
 #include "agent/ledger/identity.h"
 #include "agent/ledger/job_file.h"
 #include "agent/ledger/path_record.h"
@@ -45,6 +48,7 @@ inline constexpr const char* kSpecsDigest = "specs_digest";
 inline constexpr const char* kSettings = "settings";           ///< central's, JSON, last good
 inline constexpr const char* kDeliveryPlan = "delivery_plan";  ///< JSON, last good; '' for none
 inline constexpr const char* kCentralDeliveries = "central_deliveries";  ///< JSON, as last told
+inline constexpr const char* kPlanSince = "plan_since";  ///< first date deliveries are expected of
 inline constexpr const char* kTenantState = "tenant_state";  ///< "active", "halted", "closed" or ''
 inline constexpr const char* kTenantReason = "tenant_reason";
 inline constexpr const char* kLastContactAtMs = "last_contact_at_ms";
@@ -123,8 +127,10 @@ class Ledger {
                                                    const std::string& relative_path,
                                                    const Sha256Hex& content_sha256,
                                                    std::int32_t part_number);
-  /// Ready files without a delivery, or of that delivery. A file whose content another file of the
-  /// same tag is carrying to central right now is held back: it may turn out a duplicate.
+  /// Ready files whose delivery is decided. Nightly ones wait for history that is to go ahead;
+  /// history waits until all of it is hashed, and goes one delivery date after the other. A file
+  /// whose content another file of the same tag is carrying to central right now is held back: it
+  /// may turn out a duplicate.
   [[nodiscard]] std::vector<JobFile> files_to_register(std::size_t limit);
   [[nodiscard]] std::vector<JobFile> files_to_upload(std::size_t limit);
   [[nodiscard]] std::vector<JobFile> files_to_confirm(std::size_t limit);
@@ -133,16 +139,20 @@ class Ledger {
   [[nodiscard]] std::optional<std::int64_t> next_due_at_ms();
 
   // ---- deliveries (ledger_jobs.cc)
-  [[nodiscard]] std::optional<Job> open_job(const std::string& delivery_date);
+  [[nodiscard]] std::optional<Job> open_job(const std::string& delivery_date,
+                                            const std::string& delivery_name,
+                                            std::int64_t backfill_number);
   [[nodiscard]] std::optional<Job> find_job(std::int64_t job_number);
-  Job make_job(const JobKey& key, const std::string& delivery_date, const std::string& name);
+  Job make_job(const JobKey& key, const std::string& delivery_date, const std::string& name,
+               std::int64_t backfill_number = 0);
   /// Puts ready files into the delivery; the other parts of a split file come along.
   void assign_job(std::int64_t job_number, std::span<const JobFile> files);
   void job_opened(std::int64_t job_number, const JobId& central_job_id);
   void close_job(std::int64_t job_number, const std::string& reason);
   /// Central has closed the job: ours closes too, and its unregistered files look for another.
   void job_found_closed(std::int64_t job_number);
-  /// Open jobs with nothing left in our hands that have rested for `idle_ms`.
+  /// Open jobs with nothing left in our hands that have rested for `idle_ms`; those of history
+  /// do not wait.
   [[nodiscard]] std::vector<Job> jobs_to_close(std::int64_t idle_ms);
 
   // ---- local files that are done (ledger_tidy.cc)
@@ -156,6 +166,37 @@ class Ledger {
   void note_left(const JobFile& file, const char* kind, const std::string& to);
   /// It could not be moved or deleted (WB-1311); said once until it works.
   void note_stays(const JobFile& file, const std::string& why);
+
+  // ---- what belongs to which delivery (ledger_deliveries.cc)
+  [[nodiscard]] std::vector<JobFile> files_without_delivery(std::size_t limit);
+  /// Their deliveries, with an event for each remark.
+  void decide_deliveries(std::span<const DeliveryChoice> choices);
+  /// Is another file of its tag and chunk in the delivery?
+  [[nodiscard]] bool has_another_like(const JobFile& file, const std::string& date,
+                                      const std::string& name);
+  [[nodiscard]] std::set<std::string> dates_without_delivery(const std::string& name);
+  /// False when the delivery is there already.
+  bool add_delivery(const DeliveryRecord& delivery);
+  /// Those that are not closed, of the last weeks, oldest first.
+  [[nodiscard]] std::vector<DeliveryRecord> deliveries_to_watch();
+  [[nodiscard]] std::vector<Arrived> arrived(const std::string& date, const std::string& name);
+  [[nodiscard]] DeliveryTally tally(const std::string& date, const std::string& name);
+  /// `event`: its kind; "" when it is none.
+  void put_delivery(const DeliveryRecord& delivery, const std::string& event);
+
+  // ---- history (ledger_backfills.cc)
+  [[nodiscard]] std::optional<Backfill> backfill(std::int64_t backfill_number);
+  [[nodiscard]] std::vector<Backfill> open_backfills();
+  /// False when the request is taken already.
+  bool add_backfill(const Backfill& request);
+  [[nodiscard]] BackfillTally tally(std::int64_t backfill_number);
+  void put_backfill(const Backfill& backfill);
+
+  // ---- HTTP APIs (ledger_fetches.cc)
+  /// A fresh record when the fetch has never run.
+  [[nodiscard]] FetchRecord fetch(const std::string& name);
+  /// `event`: its kind; "" when it is none.
+  void put_fetch(const FetchRecord& record, const std::string& event);
 
   // ---- sync (ledger.cc)
   void apply_sync(const SyncResult& result);

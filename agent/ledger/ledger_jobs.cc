@@ -8,13 +8,16 @@ namespace waybill {
 namespace sql {
 
 constexpr const char* kFindOpenJob = WAYBILL_SELECT_JOB
-    "WHERE delivery_date = :delivery_date AND state = 'open' ORDER BY job_number DESC LIMIT 1";
+    "WHERE delivery_date = :delivery_date AND delivery_name = :delivery_name "
+    "AND backfill_number = :backfill_number AND state = 'open' "
+    "ORDER BY job_number DESC LIMIT 1";
 
 constexpr const char* kFindJob = WAYBILL_SELECT_JOB "WHERE job_number = :job_number";
 
 constexpr const char* kAddJob = R"sql(
-  INSERT INTO job (job_key, delivery_date, delivery_name, state, made_at_ms, last_activity_at_ms)
-  VALUES (:job_key, :delivery_date, :delivery_name, 'open', :now_ms, :now_ms)
+  INSERT INTO job (job_key, delivery_date, delivery_name, backfill_number, state, made_at_ms,
+                   last_activity_at_ms)
+  VALUES (:job_key, :delivery_date, :delivery_name, :backfill_number, 'open', :now_ms, :now_ms)
 )sql";
 
 // The other parts of the file come along: a set that lies in two jobs would wait for ever.
@@ -44,19 +47,27 @@ constexpr const char* kFreeFilesOfJob = R"sql(
 
 constexpr const char* kJobsToClose = WAYBILL_SELECT_JOB
     "WHERE state = 'open' "
-    "AND (last_activity_at_ms <= :now_ms - :idle_ms OR last_activity_at_ms > :now_ms) "
+    "AND (backfill_number > 0 OR last_activity_at_ms <= :now_ms - :idle_ms "
+    "     OR last_activity_at_ms > :now_ms) "
     "AND NOT EXISTS (SELECT 1 FROM job_file AS f "
     "                 WHERE f.job_number = job.job_number "
     "                   AND f.state IN ('ready', 'queued', 'uploading', 'uploaded', "
     "                                   'unsettled')) "
+    "AND NOT EXISTS (SELECT 1 FROM job_file AS f "
+    "                 WHERE f.backfill_number = job.backfill_number AND f.backfill_number > 0 "
+    "                   AND f.delivery_date = job.delivery_date AND f.state = 'ready') "
     "ORDER BY job_number";
 
 }  // namespace sql
 
-std::optional<Job> Ledger::open_job(const std::string& delivery_date) {
+std::optional<Job> Ledger::open_job(const std::string& delivery_date,
+                                    const std::string& delivery_name,
+                                    std::int64_t backfill_number) {
   return database_->guarded("find job of", delivery_date, [&]() -> std::optional<Job> {
     Prepared find = database_->prepared(sql::kFindOpenJob);
     find->bind(":delivery_date", delivery_date);
+    find->bind(":delivery_name", delivery_name);
+    find->bind(":backfill_number", backfill_number);
     auto* row = find.next();
     if (row == nullptr) return std::nullopt;
     return read_job(*row);
@@ -73,11 +84,13 @@ std::optional<Job> Ledger::find_job(std::int64_t job_number) {
   });
 }
 
-Job Ledger::make_job(const JobKey& key, const std::string& delivery_date, const std::string& name) {
+Job Ledger::make_job(const JobKey& key, const std::string& delivery_date, const std::string& name,
+                     std::int64_t backfill_number) {
   Job out;
   out.job_key = key;
   out.delivery_date = delivery_date;
   out.delivery_name = name;
+  out.backfill_number = backfill_number;
   out.made_at_ms = clock_.now_ms();
   out.last_activity_at_ms = out.made_at_ms;
   database_->transact("make job", key.value, [&] {
@@ -85,6 +98,7 @@ Job Ledger::make_job(const JobKey& key, const std::string& delivery_date, const 
     add->bind(":job_key", key.value);
     add->bind(":delivery_date", delivery_date);
     add->bind(":delivery_name", name);
+    add->bind(":backfill_number", backfill_number);
     add->bind(":now_ms", out.made_at_ms);
     add->exec();
     out.job_number = database_->last_rowid();

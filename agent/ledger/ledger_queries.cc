@@ -20,15 +20,29 @@ constexpr const char* kFindInJob = WAYBILL_SELECT_JOB_FILE
     "f.export_number DESC LIMIT 1";
 
 constexpr const char* kFilesToRegister = WAYBILL_SELECT_JOB_FILE
-    "WHERE f.state = 'ready' AND " WAYBILL_IS_DUE
+    "WHERE f.state = 'ready' AND f.delivery_name <> '' AND " WAYBILL_IS_DUE
+    "AND CASE WHEN f.backfill_number = 0 "
+    "         THEN NOT EXISTS (SELECT 1 FROM backfill AS b WHERE b.is_ahead = 1 "
+    "                                                        AND b.state <> 'done') "
+    "         ELSE EXISTS (SELECT 1 FROM backfill AS b "
+    "                       WHERE b.backfill_number = f.backfill_number "
+    "                         AND b.state = 'sending') "
+    "              AND NOT EXISTS (SELECT 1 FROM job_file AS older "
+    "                               WHERE older.backfill_number = f.backfill_number "
+    "                                 AND older.backfill_number > 0 "
+    "                                 AND older.delivery_date < f.delivery_date "
+    "                                 AND older.state IN ('ready', 'queued', 'uploading', "
+    "                                                     'uploaded', 'unsettled')) END "
     "AND NOT EXISTS (SELECT 1 FROM job_file AS first "
     "                 WHERE first.file_tag = f.file_tag "
     "                   AND first.original_sha256 = f.original_sha256 "
     "                   AND first.part_number = f.part_number "
     "                   AND first.file_number < f.file_number "
+    "                   AND NOT (first.state = 'ready' "
+    "                            AND first.backfill_number <> f.backfill_number) "
     "                   AND first.state IN ('ready', 'queued', 'uploading', 'uploaded', "
     "                                       'unsettled', 'received')) "
-    "ORDER BY f.file_number LIMIT :limit";
+    "ORDER BY f.backfill_number, f.delivery_date, f.file_number LIMIT :limit";
 
 constexpr const char* kFilesToUpload = WAYBILL_SELECT_JOB_FILE
     "WHERE f.state = 'queued' AND " WAYBILL_IS_DUE "ORDER BY f.file_number LIMIT :limit";

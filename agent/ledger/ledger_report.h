@@ -12,7 +12,9 @@
 #include <string>
 #include <vector>
 
+#include "agent/ledger/delivery_record.h"
 #include "agent/ledger/event_chain.h"
+#include "agent/ledger/fetch_record.h"
 #include "agent/ledger/identity.h"
 #include "agent/ledger/job_file.h"
 #include "agent/ledger/path_record.h"
@@ -32,6 +34,14 @@ struct DeliveryReport {
   std::vector<StateCount> states;  ///< of its files
 };
 
+/// A backfill and how its files stand.
+struct BackfillReport {
+  Backfill backfill;
+  std::int64_t file_count = 0;
+  std::int64_t delivered_count = 0;  ///< out of our hands and not refused
+  std::int64_t refused_count = 0;
+};
+
 class LedgerReport {
  public:
   /// nullptr when there is no ledger yet.
@@ -43,11 +53,18 @@ class LedgerReport {
   [[nodiscard]] std::string meta(const char* name);
   [[nodiscard]] std::int64_t meta_number(const char* name);
 
+  /// When a delivery's day begins, as the plan last known says.
+  [[nodiscard]] std::int32_t day_starts_min();
+
   /// Whole files; one in parts counts once, by its whole_state().
   [[nodiscard]] std::vector<StateCount> file_states();
   [[nodiscard]] std::vector<StateCount> path_states();
   /// The newest deliveries first.
   [[nodiscard]] std::vector<DeliveryReport> deliveries(std::size_t limit);
+  /// What is expected and what has come of it, the newest first.
+  [[nodiscard]] std::vector<DeliveryRecord> delivery_records(std::size_t limit);
+  [[nodiscard]] std::vector<BackfillReport> backfills(std::size_t limit);
+  [[nodiscard]] std::vector<FetchRecord> fetches();
   /// Files whose newest version has a problem, and that are still in the folder or had it since
   /// `since_ms`; newest first.
   [[nodiscard]] std::vector<JobFile> troubled_files(std::int64_t since_ms, std::size_t limit);

@@ -19,6 +19,15 @@ class Columns {
   int next_ = 0;
 };
 
+/// The state whose name it is, by its place in the list of names.
+template <class State, std::size_t kCount>
+State state_of(const std::array<std::string_view, kCount>& names, const std::string& name) {
+  for (std::size_t i = 0; i < kCount; ++i) {
+    if (names[i] == name) return static_cast<State>(i);
+  }
+  throw Error(error_code::kLedgerCorrupt, "read state", name, "it is not one we know");
+}
+
 template <class State>
 State need(std::optional<State> state, const std::string& name) {
   if (!state) throw Error(error_code::kLedgerCorrupt, "read state", name, "it is not one we know");
@@ -81,6 +90,9 @@ JobFile read_job_file(SQLite::Statement& row) {
   out.central_seq = next.number();
   out.discovered_at_ms = next.number();
   out.updated_at_ms = next.number();
+  out.delivery_name = next.text();
+  out.backfill_number = next.number();
+  out.remark = next.text();
   return out;
 }
 
@@ -111,6 +123,57 @@ Job read_job(SQLite::Statement& row) {
   out.is_open = next.text() == "open";
   out.made_at_ms = next.number();
   out.last_activity_at_ms = next.number();
+  out.backfill_number = next.number();
+  return out;
+}
+
+DeliveryRecord read_delivery(SQLite::Statement& row) {
+  Columns next(row);
+  DeliveryRecord out;
+  out.date = next.text();
+  out.name = next.text();
+  out.state = state_of<DeliveryState>(kDeliveryStateNames, next.text());
+  out.missing = nlohmann::json::parse(next.text()).get<std::vector<std::string>>();
+  out.deadline_at_ms = next.number();
+  out.opened_at_ms = next.number();
+  out.updated_at_ms = next.number();
+  return out;
+}
+
+Backfill read_backfill(SQLite::Statement& row) {
+  Columns next(row);
+  Backfill out;
+  out.backfill_number = next.number();
+  out.request_id = next.text();
+  out.folder = next.text();
+  out.as_of = next.text();
+  out.delivery_name = next.text();
+  out.is_ahead = next.number() != 0;
+  out.allow_older = next.number() != 0;
+  out.state = state_of<BackfillState>(kBackfillStateNames, next.text());
+  out.file_count = next.number();
+  out.left_alone_count = next.number();
+  out.requested_at_ms = next.number();
+  out.done_at_ms = next.number();
+  return out;
+}
+
+FetchRecord read_fetch(SQLite::Statement& row) {
+  Columns next(row);
+  FetchRecord out;
+  out.name = next.text();
+  out.state = state_of<FetchState>(kFetchStateNames, next.text());
+  out.cursor = next.text();
+  out.run_cursor = next.text();
+  out.file_name = next.text();
+  out.started_at_ms = next.number();
+  out.page_count = next.number();
+  out.row_count = next.number();
+  out.last_good_at_ms = next.number();
+  out.last_row_count = next.number();
+  out.failures = next.small();
+  out.next_try_at_ms = next.number();
+  out.problem = problem_of(next.text());
   return out;
 }
 

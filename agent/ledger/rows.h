@@ -5,6 +5,8 @@
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
+#include "agent/ledger/delivery_record.h"
+#include "agent/ledger/fetch_record.h"
 #include "agent/ledger/job_file.h"
 #include "agent/ledger/path_record.h"
 
@@ -17,7 +19,7 @@
   "f.chunk_count, f.size_bytes, f.mtime_ns, f.state, coalesce(f.job_number, 0), "               \
   "coalesce(j.job_key, ''), coalesce(f.job_file_id, ''), f.entity, f.rows_staged, "             \
   "f.duplicate_of, f.error, f.attempt_count, f.next_attempt_at_ms, f.central_seq, "             \
-  "f.discovered_at_ms, f.updated_at_ms "                                                        \
+  "f.discovered_at_ms, f.updated_at_ms, f.delivery_name, f.backfill_number, f.remark "          \
   "FROM job_file AS f LEFT JOIN job AS j ON j.job_number = f.job_number "
 
 #define WAYBILL_SELECT_PATH                                                            \
@@ -26,13 +28,28 @@
 
 #define WAYBILL_SELECT_JOB                                                                        \
   "SELECT job_number, job_key, delivery_date, delivery_name, central_job_id, state, made_at_ms, " \
-  "last_activity_at_ms FROM job "
+  "last_activity_at_ms, backfill_number FROM job "
+
+#define WAYBILL_SELECT_DELIVERY                                                         \
+  "SELECT delivery_date, delivery_name, state, missing, deadline_at_ms, opened_at_ms, " \
+  "updated_at_ms FROM delivery "
+
+#define WAYBILL_SELECT_BACKFILL                                                               \
+  "SELECT backfill_number, request_id, folder, as_of, delivery_name, is_ahead, allow_older, " \
+  "state, file_count, left_alone_count, requested_at_ms, done_at_ms FROM backfill "
+
+#define WAYBILL_SELECT_FETCH                                                                  \
+  "SELECT name, state, cursor, run_cursor, file_name, started_at_ms, page_count, row_count, " \
+  "last_good_at_ms, last_row_count, failures, next_try_at_ms, error FROM fetch "
 
 namespace waybill {
 
 [[nodiscard]] JobFile read_job_file(SQLite::Statement& row);
 [[nodiscard]] PathRecord read_path(SQLite::Statement& row);
 [[nodiscard]] Job read_job(SQLite::Statement& row);
+[[nodiscard]] DeliveryRecord read_delivery(SQLite::Statement& row);
+[[nodiscard]] Backfill read_backfill(SQLite::Statement& row);
+[[nodiscard]] FetchRecord read_fetch(SQLite::Statement& row);
 
 /// A problem as stored in the column error; "" for none.
 [[nodiscard]] std::string to_text(const std::optional<wire::FileProblem>& problem);

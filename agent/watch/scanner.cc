@@ -32,6 +32,7 @@ ScanReport Scanner::scan() {
   files_.walk(
       root_,
       [&](const WalkEntry& entry) {
+        if (is_staged_name(entry.relative_path)) return;
         ++report.file_count;
         seen_.insert(name_hash(entry.relative_path));
         observe(entry);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "agent/engine/engine.h"
+#include "agent/fetch/background_pages.h"
 #include "core/log.h"
 #include "tests/support/central_model.h"
 #include "tests/unit/agent/ledger_fixture.h"
@@ -39,6 +40,26 @@ class InlineUploads final : public UploadRunner {
   std::filesystem::path root_;
   Uploader& uploader_;
   std::deque<SendTask> tasks_;
+};
+
+/// Answers each request when its result is asked for.
+class InlinePages final : public PageRunner {
+ public:
+  explicit InlinePages(BackgroundPages::FetchPage fetch) : fetch_(std::move(fetch)) {}
+  void start(PageRequest request) override { waiting_.push_back(std::move(request)); }
+  [[nodiscard]] std::vector<PageResult> take_finished() override {
+    std::vector<PageResult> out;
+    while (!waiting_.empty()) {
+      const PageRequest request = std::move(waiting_.front());
+      waiting_.pop_front();
+      out.push_back(page_result(fetch_, request));
+    }
+    return out;
+  }
+
+ private:
+  BackgroundPages::FetchPage fetch_;
+  std::deque<PageRequest> waiting_;
 };
 
 class FixedDay final : public LocalDay {
@@ -84,7 +105,11 @@ struct EngineFixture : LedgerFixture {
                           .scan_interval_ms = 5'000,
                           .sync_interval_ms = 1'000,
                           .close_after_idle_ms = 10'000,
+                          .state_folder = "/state",
+                          .fetches = {},
                           .version = "test"};
+  ExportFolders folders{files, root};
+  InlinePages pages{[](const PageRequest&) { return PageLines{}; }};
   std::unique_ptr<InlineUploads> uploads;
   std::unique_ptr<Engine> engine;
 
@@ -116,9 +141,10 @@ struct EngineFixture : LedgerFixture {
   }
 
   void start() {
-    uploads = std::make_unique<InlineUploads>(files, root, uploader);
+    uploads = std::make_unique<InlineUploads>(folders, root, uploader);
     engine = std::make_unique<Engine>(
-        EnginePorts{files, clock, notifier, central, *uploads, day, chance}, settings, *ledger);
+        EnginePorts{folders, clock, notifier, central, *uploads, pages, day, chance}, settings,
+        *ledger);
   }
   /// The process dies here and a new one starts on what is left.
   void restart() {

@@ -75,7 +75,13 @@ struct LedgerFixture {
   }
   Discovery discover(const std::string& path, const std::string& bytes, std::int64_t mtime = 1) {
     const std::array one = {hashed(path, bytes, mtime)};
-    return ledger->record_hashes(one).front();
+    const Discovery out = ledger->record_hashes(one).front();
+    for (const JobFile& file : ledger->files_without_delivery(1'000)) {
+      const std::array choice = {DeliveryChoice{
+          .file = file.file_number, .date = "2025-11-21", .name = "nightly", .remarks = {}}};
+      ledger->decide_deliveries(choice);
+    }
+    return out;
   }
   JobFile newest(const std::string& path) {
     SecondConnection look(file());

@@ -40,7 +40,7 @@ struct AgentConfig {
   struct {
     std::int64_t close_after_idle_ms = 60'000;
   } delivery;
-  TidySettings after_processed;  ///< what becomes of a file that central is done with
+  TidySettings after_processed;    ///< what becomes of a file that central is done with
   std::vector<FetchConfig> fetch;  ///< the partner's HTTP APIs that are read on a schedule
   struct {
     LogLevel level = LogLevel::kInfo;

@@ -77,7 +77,7 @@ $$;
 COMMENT ON FUNCTION ingest.required_tags(jsonb, date) IS 'Tags whose absence is missed on this date, in order of rank.';
 
 -- PostgreSQL turns local time into UTC by the zone's rules of that date; a time that the change of the
--- clocks skips is read as the standard time before it, one that comes twice as the first.
+-- clocks skips is read as the standard time before it, one that comes twice as the second.
 CREATE FUNCTION ingest.deadline_of(p_plan jsonb, p_date date, p_time_zone text) RETURNS timestamptz
 LANGUAGE sql STABLE SET search_path = '' AS $$
   SELECT (p_date + (p_plan ->> 'deadline_days')::integer + (p_plan ->> 'deadline')::time) AT TIME ZONE p_time_zone

@@ -72,8 +72,8 @@ TEST_CASE("config object: a refusal names document, place and what is allowed",
 
   CHECK(refusal(text, nothing).empty());
   CHECK_THAT(refusal(text, {{"numbr", 1}}), Contains("sample") && Contains("rows[3].numbr") &&
-                                               Contains("mean \"number\"") &&
-                                               Contains("allowed are: text, name"));
+                                                Contains("mean \"number\"") &&
+                                                Contains("allowed are: text, name"));
   CHECK_THAT(refusal(text, {{"text", nullptr}}), Contains("rows[3].text") && Contains("be text"));
   CHECK_THAT(refusal(gone, nothing), Contains("rows[3].gone") && Contains("missing"));
   CHECK_THAT(refusal(name, {{"name", " \t"}}), Contains("not all blank"));

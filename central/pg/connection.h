@@ -5,10 +5,9 @@
 // Owner:    whoever constructs it. One thread uses a Connection at a time; nothing is shared.
 // Source:   parameters and results are text as PostgreSQL prints it; the session speaks UTF-8,
 //           ISO dates and UTC.
-// Errors:   a lost connection, or a server that cannot be reached, is Error WB-5001; one that
-// answers
-//           and refuses role, password or database is WB-5005. A statement that the server refuses
-//           is PgError with its SQLSTATE: WB-5001 for the classes that say "try later" (08, 40, 53,
+// Errors:   a lost connection, or a server that cannot be reached, is Error WB-5001; a server that
+//           refuses role, password or database is WB-5005. A statement that the server refuses is
+//           PgError with its SQLSTATE: WB-5001 for the classes that say "try later" (08, 40, 53,
 //           55P03, 57P*), WB-5005 for the rest. what() holds the SQLSTATE and the server's primary
 //           message, never a parameter, never the connection string.
 #pragma once

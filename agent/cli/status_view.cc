@@ -11,6 +11,7 @@
 #include "agent/ledger/ledger.h"
 #include "core/clock.h"
 #include "core/error_code.h"
+#include "core/local_day.h"
 
 namespace waybill {
 
@@ -161,18 +162,29 @@ bool has_recent_trouble(const Json& problems, std::int64_t now_ms) {
   });
 }
 
+/// The delivery that "today" means. Where nights begin at noon, a file that is dated by the
+/// calendar is a day ahead in the morning: then that one is meant.
+std::string current_date(const Json& deliveries, const std::string& today) {
+  std::string current = today;
+  for (const Json& delivery : deliveries) {
+    if (delivery["date"] == shifted_date(today, 1)) current = delivery["date"].get<std::string>();
+  }
+  return current;
+}
+
 /// The one sentence at the top.
 Json today_json(const Json& deliveries, const Json& folder, const StatusFacts& facts) {
+  const std::string date = current_date(deliveries, facts.today);
   Tally tally;
   for (const Json& delivery : deliveries) {
-    if (delivery["date"] == facts.today) tally.add(delivery["states"]);
+    if (delivery["date"] == date) tally.add(delivery["states"]);
   }
   const std::int64_t arriving =
       folder.value("settling", std::int64_t{0}) + folder.value("due", std::int64_t{0});
   std::string verdict = "complete";
   if (tally.total() == 0) verdict = "nothing_yet";
   if (arriving > 0 || tally.under_way > 0) verdict = "under_way";
-  return {{"date", facts.today},
+  return {{"date", date},
           {"verdict", verdict},
           {"arriving", arriving},
           {"summary", tally.json()},

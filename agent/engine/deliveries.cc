@@ -123,14 +123,14 @@ void Deliveries::look() {
   for (DeliveryRecord& delivery : ledger_.deliveries_to_watch()) look_at(std::move(delivery));
 }
 
-/// A row for each date on which a delivery is expected or has begun. Nothing is expected of the
-/// days before the plan was first known.
+/// A row for each date on which a delivery is expected or has begun. Nothing is expected of days
+/// before the plan was first known, nor of one whose deadline had passed by then.
 void Deliveries::expect_deliveries() {
   const std::int64_t now = clock_.now_ms();
   const std::string today = delivery_date_of(local_day_, now, plan_->day_starts_min);
   std::string since = ledger_.meta(meta::kPlanSince);
   if (since.empty()) {
-    since = today;
+    since = now < deadline_of(*plan_, local_day_, today) ? today : shifted_date(today, 1);
     ledger_.set_meta({{meta::kPlanSince, since}});
   }
   std::set<std::string> dates;

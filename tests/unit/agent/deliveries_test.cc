@@ -36,8 +36,9 @@ DeliveryPlan bakery() {
 struct NightFixture : EngineFixture {
   UtcDay utc;
 
-  explicit NightFixture(const DeliveryPlan& plan = bakery()) {
-    clock.step_wall_clock(parse_utc("2025-11-20T13:00:00Z") - clock.now_ms());
+  explicit NightFixture(const DeliveryPlan& plan = bakery(),
+                        const char* begins_at = "2025-11-20T13:00:00Z") {
+    clock.step_wall_clock(parse_utc(begins_at) - clock.now_ms());
     central.specs.digest = "specs-2";
     nlohmann::json chunked = spec("party");
     chunked["name_fields"] = "party_%Y%m%d_%i_of_%n.csv";
@@ -163,6 +164,18 @@ TEST_CASE("delivery: a night on which nothing comes is missed; a free day is not
   f.begin();  // nothing is told a second time
   f.run_steps(50);
   CHECK(f.count("delivery_late") == "2");
+}
+
+TEST_CASE("delivery: a night that was over before the plan was known is not missed, the next is",
+          "[agent][delivery]") {
+  NightFixture f(bakery(), "2025-11-21T07:00:00Z");  // Friday, an hour after Thursday's deadline
+  f.run_steps(20);
+  CHECK(f.count("delivery_late") == "0");
+  CHECK(f.delivery("2025-11-20").empty());
+  f.clock.advance(24 * 3'600'000);  // Saturday: Friday's night is over
+  f.run_steps(20);
+  CHECK(f.delivery("2025-11-20").empty());
+  CHECK_THAT(f.delivery("2025-11-21"), Catch::StartsWith("late"));
 }
 
 TEST_CASE("delivery: the day begins when the plan says, and a name's date wins",

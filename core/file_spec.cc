@@ -242,8 +242,8 @@ bool is_splittable(const FileSpec& spec) {
 std::string_view to_string(ColumnType type) { return kTypes[static_cast<std::size_t>(type)]; }
 
 const std::vector<std::string>& entity_names() {
-  static const std::vector<std::string> names(kEntities.begin(), kEntities.end());
-  return names;
+  static const std::vector<std::string> kNames(kEntities.begin(), kEntities.end());
+  return kNames;
 }
 
 FileSpec parse_file_spec(const json& value) {

@@ -62,7 +62,7 @@ std::int64_t utc_midnight_ms(const std::string& date) {
 
 std::string delivery_date_of(const LocalDay& local_day, std::int64_t utc_ms,
                              std::int32_t day_starts_min) {
-  const std::string date = local_day.date_of(utc_ms);
+  std::string date = local_day.date_of(utc_ms);
   if (day_starts_min == 0 || utc_ms >= local_day.utc_ms_of(date, day_starts_min)) return date;
   return shifted_date(date, -1);
 }

@@ -34,7 +34,7 @@ bool match(std::string_view pattern, std::string_view name, Found& found);
 
 bool match_directive(char directive, std::string_view pattern, std::string_view name,
                      Found& found) {
-  const auto place = static_cast<std::size_t>(directive);
+  const auto place = static_cast<unsigned char>(directive);
   const DigitCount digits = digits_of(directive);
   std::int32_t value = 0;
   std::size_t count = 0;

@@ -206,7 +206,7 @@ std::string json_pointer(const Section& section, const Json& object, const char*
   const auto found = object.find(key);
   if (found == object.end()) section.fail(key, "is missing; it must be a JSON pointer");
   if (!found->is_string()) section.fail(key, "must be a JSON pointer, as text");
-  const std::string pointer = found->get<std::string>();
+  std::string pointer = found->get<std::string>();
   const std::string problem = json_pointer_problem(pointer);
   if (!problem.empty()) section.fail(key, problem);
   return pointer;

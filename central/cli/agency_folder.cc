@@ -69,6 +69,7 @@ std::vector<AgencyFolder::Spec> read_specs(const fs::path& folder) {
   if (failure) refuse(folder, failure.message());
   std::sort(paths.begin(), paths.end());
   std::vector<AgencyFolder::Spec> out;
+  out.reserve(paths.size());
   for (const fs::path& path : paths) out.push_back(read_spec(path));
   return out;
 }

@@ -93,6 +93,7 @@ Operators::Agency Operators::put_agency(const AgencyFolder& folder) {
 std::vector<std::string> Operators::tags_in_force(const std::string& slug) {
   const pg::Result tags = call("list the file specs", kTagsInForce, {slug});
   std::vector<std::string> out;
+  out.reserve(static_cast<std::size_t>(tags.rows()));
   for (int row = 0; row < tags.rows(); ++row) out.push_back(tags.string(row, 0));
   return out;
 }

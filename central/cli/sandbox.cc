@@ -230,6 +230,7 @@ nlohmann::json missing_tags(const AgencyFolder& agency, const std::vector<Trial>
 nlohmann::ordered_json run_sandbox(const std::string& database_url, const AgencyFolder& agency,
                                    const std::vector<fs::path>& files) {
   std::vector<Trial> trials;
+  trials.reserve(files.size());
   for (const fs::path& path : files) trials.push_back(judge_name(agency, path));
   const auto place = [](const Trial& trial) {
     return std::tuple(trial.name.date, trial.rank, trial.name.chunk_number, trial.path);

@@ -79,12 +79,14 @@ void add_agency_commands(const CommandLine& line) {
 
   CLI::App& agents = *line.app.add_subcommand("agent", "Agents")->require_subcommand(1);
   CLI::App& revoke = line.add_act(agents, "revoke", "Refuse an agent from now on");
-  revoke.add_option("agent", args.agent_id, "the agent's id")->required();
+  revoke.add_option("agent", args.agent_id, "the agent's id")->required()->check(id_problem);
   revoke.add_option("--reason", args.reason, "kept in the registry")->required();
   line.on(revoke, run_agent_revoke);
 
   CLI::App& lineage = line.add_act(line.app, "lineage", "Tell where a staged row came from");
-  lineage.add_option("--file", args.job_file_id, "job_file_id of the row")->required();
+  lineage.add_option("--file", args.job_file_id, "job_file_id of the row")
+      ->required()
+      ->check(id_problem);
   lineage.add_option("--row", args.source_row, "source_row: 1-based, header excluded")->required();
   lineage.add_flag("--json", args.json, "as JSON");
   line.on(lineage, run_lineage);

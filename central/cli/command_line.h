@@ -7,10 +7,12 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cctype>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "central/standin/server.h"
@@ -53,6 +55,17 @@ struct Arguments {
   std::vector<std::string> files;
   bool json = false;
 };
+
+/// Refuses an argument that is no id before the database has to.
+inline std::string id_problem(const std::string& text) {
+  constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  bool is_id = text.size() == kShape.size();
+  for (std::size_t i = 0; is_id && i < kShape.size(); ++i) {
+    const auto c = static_cast<unsigned char>(text[i]);
+    is_id = kShape[i] == '-' ? c == '-' : std::isxdigit(c) != 0;
+  }
+  return is_id ? "" : "an id is 32 hex digits in five groups, as reports and events show it";
+}
 
 struct CommandLine {
   CLI::App& app;

@@ -165,7 +165,7 @@ CLI::App& add_decision(const CommandLine& line, const char* name, const char* de
 
 CLI::App& add_file_decision(const CommandLine& line, const char* name, const char* description) {
   CLI::App& command = add_decision(line, name, description);
-  command.add_option("file", line.args.job_file_id, "job_file_id")->required();
+  command.add_option("file", line.args.job_file_id, "job_file_id")->required()->check(id_problem);
   return command;
 }
 

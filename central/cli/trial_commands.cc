@@ -124,8 +124,12 @@ void add_trial_commands(const CommandLine& line) {
   CLI::App& diff = line.add(line.app, "diff", "Compare two loads of the same kind of file");
   diff.add_option("--agency", args.agency, "the agency's slug")->required();
   diff.add_option("--tag", args.file_tag, "their file tag")->required();
-  diff.add_option("before", args.job_file_id, "job_file_id; any part of its file")->required();
-  diff.add_option("after", args.other_job_file_id, "job_file_id; any part of its file")->required();
+  diff.add_option("before", args.job_file_id, "job_file_id; any part of its file")
+      ->required()
+      ->check(id_problem);
+  diff.add_option("after", args.other_job_file_id, "job_file_id; any part of its file")
+      ->required()
+      ->check(id_problem);
   diff.add_flag("--values", args.with_values, "show keys and values of the rows too");
   diff.add_option("--limit", args.limit, "differences listed; all are counted")
       ->check(CLI::Range(0, 100'000))

@@ -117,6 +117,8 @@ class DeliveryTest(LoopTest):
         self.wait(lambda: any(a["kind"] == "tenant_halted" for a in self.webhook.taken), "the alert, at the second try")
         self.wait(lambda: "halted" in json.dumps(self.agent_.status()), "the agency's own status says so")
         self.assertNotIn("uom_conversion", [tag for tag, _ in self.staged(date)])
+        no_id = self.loop.central("skip", "zz", "--reason", "x", check=False)
+        self.assertIn("32 hex digits", no_id.stderr)
         no_reason = self.loop.central("skip", poisoned["job_file_id"], check=False)
         self.assertNotEqual(no_reason.returncode, 0)
         self.loop.central("skip", poisoned["job_file_id"], "--reason", "cut short by the disk at the bakery")

@@ -155,7 +155,7 @@ CREATE TABLE ingest.alert (
   CONSTRAINT an_alert_exists_once PRIMARY KEY (alert_id),
   CONSTRAINT an_alert_is_about_a_tenant FOREIGN KEY (tenant_id) REFERENCES ingest.tenant (tenant_id),
   CONSTRAINT an_alert_is_of_a_known_kind CHECK (kind IN (
-    'tenant_halted', 'step_exhausted', 'file_missing', 'delivery_late', 'ledger_diverged')),
+    'tenant_halted', 'step_exhausted', 'file_missing', 'file_refused', 'delivery_late', 'ledger_diverged')),
   CONSTRAINT an_alert_code_is_one_of_ours CHECK (code ~ '^WB-[0-9]{4}$'),
   CONSTRAINT alert_details_are_an_object CHECK (jsonb_typeof(details) = 'object'),
   CONSTRAINT alert_details_hold_no_token_and_no_url CHECK (
@@ -165,7 +165,7 @@ CREATE INDEX alert_unsent ON ingest.alert (next_attempt_at) WHERE sent_at IS NUL
 COMMENT ON TABLE  ingest.alert IS 'What a person must hear of; sent by any worker, kept for good.';
 COMMENT ON COLUMN ingest.alert.alert_id IS 'Identity, growing.';
 COMMENT ON COLUMN ingest.alert.tenant_id IS 'The agency concerned.';
-COMMENT ON COLUMN ingest.alert.kind IS 'tenant_halted, step_exhausted, file_missing, delivery_late or ledger_diverged.';
+COMMENT ON COLUMN ingest.alert.kind IS 'tenant_halted, step_exhausted, file_missing, file_refused, delivery_late or ledger_diverged.';
 COMMENT ON COLUMN ingest.alert.code IS 'WB code, where one says more.';
 COMMENT ON COLUMN ingest.alert.message IS 'One sentence for people.';
 COMMENT ON COLUMN ingest.alert.details IS 'Facts: file, tag, date, step; never a value of a file, a token or a URL.';
@@ -215,14 +215,17 @@ ALTER TABLE ingest.job_file
   ADD COLUMN chunk_number    integer  NOT NULL DEFAULT 1,
   ADD COLUMN chunk_count     integer  NOT NULL DEFAULT 1,
   ADD COLUMN split_of        uuid,
+  ADD COLUMN set_seq         bigint,
   ADD COLUMN is_split_judged boolean  NOT NULL DEFAULT false,
   ADD COLUMN allow_older     boolean  NOT NULL DEFAULT false,
   ADD COLUMN rows_skipped    bigint,
   ADD COLUMN skipped_at      timestamptz,
   ADD COLUMN retired_at      timestamptz;
-UPDATE ingest.job_file AS f SET delivery_name = j.delivery_name FROM ingest.job AS j WHERE j.job_id = f.job_id;
+UPDATE ingest.job_file AS f SET delivery_name = j.delivery_name, set_seq = f.opened_seq FROM ingest.job AS j WHERE j.job_id = f.job_id;
 ALTER TABLE ingest.job_file
   ALTER COLUMN delivery_name SET NOT NULL,
+  ALTER COLUMN set_seq SET NOT NULL,
+  DROP CONSTRAINT a_version_is_registered_once_in_a_job,
   ADD CONSTRAINT a_chunk_is_one_of_its_count CHECK (chunk_number BETWEEN 1 AND chunk_count AND chunk_count <= 99999),
   ADD CONSTRAINT a_split_off_part_is_of_a_file_of_its_tenant
     FOREIGN KEY (tenant_id, split_of) REFERENCES ingest.job_file (tenant_id, job_file_id),
@@ -241,6 +244,7 @@ COMMENT ON COLUMN ingest.job_file.tag_rank IS 'Rank of its tag in the delivery p
 COMMENT ON COLUMN ingest.job_file.chunk_number IS 'Which of the files that the partner delivers as one set, from 1.';
 COMMENT ON COLUMN ingest.job_file.chunk_count IS 'How many files the partner''s set has; 1 = no set.';
 COMMENT ON COLUMN ingest.job_file.split_of IS 'The file that central cut this part from; null otherwise.';
+COMMENT ON COLUMN ingest.job_file.set_seq IS 'opened_seq of the first part of the same file: two versions of a file are staged one after the other, never interleaved.';
 COMMENT ON COLUMN ingest.job_file.is_split_judged IS 'True once central has found that the file need not be split, or has split it.';
 COMMENT ON COLUMN ingest.job_file.allow_older IS 'True: staged though newer ones of its tag are processed, by an operator''s word.';
 COMMENT ON COLUMN ingest.job_file.rows_skipped IS 'Rows of a history refresh that were known already and not staged again.';
@@ -252,7 +256,25 @@ CREATE TRIGGER a_job_file_keeps_its_identity BEFORE UPDATE ON ingest.job_file
   FOR EACH ROW EXECUTE FUNCTION ingest.keep_identity(
     'job_file_id', 'tenant_id', 'job_id', 'delivery_date', 'delivery_name', 'precedence', 'opened_seq', 'file_tag',
     'relative_path', 'content_sha256', 'original_sha256', 'size_bytes', 'modified_at', 'part_number', 'part_count',
-    'first_source_row', 'chunk_number', 'chunk_count', 'split_of', 'opened_at');
+    'first_source_row', 'chunk_number', 'chunk_count', 'split_of', 'set_seq', 'opened_at');
+
+CREATE FUNCTION ingest.join_set() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  NEW.set_seq := CASE
+    WHEN NEW.split_of IS NOT NULL THEN (SELECT f.set_seq FROM ingest.job_file AS f WHERE f.job_file_id = NEW.split_of)
+    WHEN NEW.part_count > 1 THEN (
+      SELECT min(f.set_seq) FROM ingest.job_file AS f
+       WHERE f.tenant_id = NEW.tenant_id AND f.file_tag = NEW.file_tag AND f.original_sha256 = NEW.original_sha256
+         AND f.part_count > 1 AND f.job_id = NEW.job_id AND f.relative_path = NEW.relative_path
+         AND f.split_of IS NULL AND f.state <> 'retired') END;
+  NEW.set_seq := coalesce(NEW.set_seq, NEW.opened_seq);
+  RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION ingest.join_set() IS 'Trigger: a part takes the number of the first part of its file.';
+CREATE TRIGGER a_part_joins_its_file BEFORE INSERT ON ingest.job_file
+  FOR EACH ROW EXECUTE FUNCTION ingest.join_set();
 -- A refused file that is retried is read by the newest spec; nothing else may change what reads a file.
 CREATE TRIGGER a_job_file_changes_its_spec_only_when_retried BEFORE UPDATE ON ingest.job_file
   FOR EACH ROW WHEN (NOT (OLD.state = 'refused' AND NEW.last_event IN ('retried', 'upload_asked_again')))
@@ -279,10 +301,10 @@ INSERT INTO ingest.job_file_move (from_state, event, to_state) VALUES
 -- The claim of the next step walks this index in its order and stops at the first file.
 DROP INDEX ingest.job_file_by_due_step;
 CREATE INDEX job_file_by_due_step ON ingest.job_file
-  (tenant_id, precedence, delivery_date, tag_rank, file_tag, chunk_number, part_number, opened_seq)
+  (tenant_id, precedence, delivery_date, tag_rank, file_tag, chunk_number, set_seq, part_number, opened_seq)
   WHERE state IN ('received', 'verified');
 CREATE INDEX job_file_received ON ingest.job_file
-  (tenant_id, precedence, delivery_date, tag_rank, file_tag, chunk_number, part_number, opened_seq)
+  (tenant_id, precedence, delivery_date, tag_rank, file_tag, chunk_number, set_seq, part_number, opened_seq)
   WHERE state = 'received';
 CREATE INDEX job_file_to_move ON ingest.job_file (tenant_id, state, delivery_date, opened_seq)
   WHERE state IN ('staged', 'processed');
@@ -303,6 +325,11 @@ CREATE INDEX job_file_to_archive ON ingest.job_file (job_id, opened_seq) WHERE s
 DROP INDEX ingest.job_file_not_final_by_job;
 CREATE INDEX job_file_not_final_by_job
   ON ingest.job_file (job_id) WHERE state NOT IN ('archived', 'duplicate', 'refused', 'retired');
+
+-- Equal bytes may be parts of two versions of a file; a retired version may come again; what central cut is no offer.
+CREATE UNIQUE INDEX a_version_is_registered_once_in_a_job
+  ON ingest.job_file (job_id, relative_path, content_sha256, original_sha256, part_number, part_count)
+  WHERE split_of IS NULL AND state <> 'retired';
 
 ALTER TABLE ingest.lease
   DROP CONSTRAINT a_step_is_one_of_four,

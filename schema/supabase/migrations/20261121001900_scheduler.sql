@@ -57,6 +57,16 @@ $$;
 COMMENT ON FUNCTION ingest.note_wait(ingest.job_file, text, text[], timestamptz) IS
   'Keeps the tenant''s one pending wait, and appends waiting once for each thing that a file waits for.';
 
+CREATE FUNCTION ingest.alert_of_refusal(p_file ingest.job_file, p_code text, p_message text) RETURNS void
+LANGUAGE sql SET search_path = '' AS $$
+  SELECT ingest.raise_alert(p_file.tenant_id, 'file_refused', p_code,
+    format('%s: %s of %s is refused: %s', t.slug, ingest.plain_text(p_file.relative_path), p_file.delivery_date, p_message),
+    jsonb_build_object('job_file_id', p_file.job_file_id, 'file_tag', p_file.file_tag, 'delivery_date', p_file.delivery_date))
+    FROM ingest.tenant AS t WHERE t.tenant_id = p_file.tenant_id
+$$;
+COMMENT ON FUNCTION ingest.alert_of_refusal(ingest.job_file, text, text) IS
+  'Raises file_refused, for a refusal that halts nothing and that no one at the agency can put right alone.';
+
 -- The first file in order: the step it is due for, 'wait', or 'again' when it was refused and the next is first.
 CREATE FUNCTION ingest.judge_candidate(p_file ingest.job_file) RETURNS text
 LANGUAGE plpgsql SET search_path = '' AS $$
@@ -75,7 +85,10 @@ BEGIN
      AND NOT (SELECT j.allow_older FROM ingest.job AS j WHERE j.job_id = p_file.job_id)
      AND p_file.delivery_date < (SELECT max(f.delivery_date) FROM ingest.job_file AS f
                                   WHERE f.tenant_id = p_file.tenant_id AND f.file_tag = p_file.file_tag
-                                    AND f.state IN ('staged', 'processed', 'archived')) THEN
+                                    AND f.state IN ('staged', 'processed', 'archived')
+                                    -- A wrong date far ahead in one name must not shut out every night after it.
+                                    AND f.delivery_date <= (ingest.clock() AT TIME ZONE 'UTC')::date + 2) THEN
+    PERFORM ingest.alert_of_refusal(p_file, 'WB-2113', 'a newer file of its tag is processed already');
     PERFORM ingest.refuse_one(p_file,
       '{"code": "WB-2113", "message": "a newer file of this tag is processed already"}', 'central', false);
     RETURN 'again';
@@ -155,7 +168,7 @@ BEGIN
   LOOP
     SELECT f.* INTO v_file FROM ingest.job_file AS f
      WHERE f.tenant_id = p_tenant_id AND f.state IN ('received', 'verified')
-     ORDER BY f.precedence, f.delivery_date, f.tag_rank, f.file_tag, f.chunk_number, f.part_number, f.opened_seq LIMIT 1;
+     ORDER BY f.precedence, f.delivery_date, f.tag_rank, f.file_tag, f.chunk_number, f.set_seq, f.part_number, f.opened_seq LIMIT 1;
     IF NOT FOUND THEN
       DELETE FROM ingest.pending_wait AS w WHERE w.tenant_id = p_tenant_id;
       EXIT;
@@ -170,7 +183,7 @@ BEGIN
   END LOOP;
   SELECT f.* INTO v_file FROM ingest.job_file AS f
    WHERE f.tenant_id = p_tenant_id AND f.state = 'received' AND f.next_attempt_at <= ingest.clock()
-   ORDER BY f.precedence, f.delivery_date, f.tag_rank, f.file_tag, f.chunk_number, f.part_number, f.opened_seq LIMIT 1;
+   ORDER BY f.precedence, f.delivery_date, f.tag_rank, f.file_tag, f.chunk_number, f.set_seq, f.part_number, f.opened_seq LIMIT 1;
   IF FOUND THEN
     RETURN ROW(v_file.job_file_id, 'verify'::text);
   END IF;
@@ -206,7 +219,8 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
       'part_count', p_file.part_count, 'first_source_row', p_file.first_source_row, 'split_of', p_file.split_of,
       'delivery_kind', j.kind)
     || jsonb_build_object(
-      -- A dump of years again: only what is new is staged. The first one has nothing before it.
+      -- Rows that are newest already are not staged again: neither those of the dump when it comes again, nor
+      -- those that one date's snapshot in a dump shares with the date before.
       'skip_known_rows', j.kind = 'history' AND EXISTS (
         SELECT FROM ingest.job_file AS o WHERE o.tenant_id = p_file.tenant_id AND o.entity = p_file.entity
            AND o.file_tag = p_file.file_tag AND o.state IN ('staged', 'processed', 'archived') AND o.job_id <> p_file.job_id),

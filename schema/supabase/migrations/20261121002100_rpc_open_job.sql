@@ -106,12 +106,14 @@ DECLARE
 BEGIN
   SELECT f.* INTO v_file FROM ingest.job_file AS f
    WHERE f.job_id = p_job.job_id AND f.relative_path = p_offer.relative_path
-     AND f.content_sha256 = p_offer.content_sha256 AND f.part_number = p_offer.part_number;
+     AND f.content_sha256 = p_offer.content_sha256 AND f.original_sha256 = p_offer.original_sha256
+     AND f.part_number = p_offer.part_number AND f.part_count = p_offer.part_count
+     AND f.split_of IS NULL AND f.state <> 'retired';
   IF NOT FOUND THEN
     SELECT f.* INTO v_file FROM ingest.job_file AS f JOIN ingest.agent AS a ON a.agent_id = f.agent_id
      WHERE f.tenant_id = p_agent.tenant_id AND f.file_tag = p_offer.file_tag
        AND f.original_sha256 = p_offer.original_sha256 AND f.part_number = p_offer.part_number
-       AND f.part_count = p_offer.part_count
+       AND f.part_count = p_offer.part_count AND f.split_of IS NULL
        AND f.state = 'awaiting_upload' AND f.content_sha256 = p_offer.content_sha256
        AND f.relative_path = p_offer.relative_path
        AND (f.agent_id = p_agent.agent_id OR a.revoked_at IS NOT NULL)

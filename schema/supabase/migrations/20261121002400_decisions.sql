@@ -194,6 +194,9 @@ BEGIN
   ELSIF (p_options ->> 'allow_older')::boolean THEN
     v_details := v_details || '{"allow_older": true}';
   END IF;
+  IF EXISTS (SELECT FROM ingest.whole_file(p_file) AS w WHERE w.state = 'retired') THEN
+    PERFORM ingest.not_possible('a file of which a part is retired is not retried; let the agency export it again');
+  END IF;
   -- With a chunk goes the rest of its set, as far as it was given up only because the set was not whole.
   FOR v_file IN
     SELECT DISTINCT w.* FROM (

@@ -39,6 +39,7 @@ SELECT is(test.work(), ARRAY['stage l3.csv'], 'and then runs without them');
 SELECT is((SELECT details FROM ingest.job_event WHERE event = 'ran_without'), '{"missing": ["component", "recipe"]}', 'which the log says');
 SELECT is(test.delivery('2026-11-22'), 'open component,recipe', 'the delivery is still open: they may come');
 
+SELECT test.pass('2 days');
 -- a later delivery overtakes: what is over is archived, an older file is refused
 SELECT test.bring('2026-11-23', 'c4.csv', 'component'), test.bring('2026-11-23', 'r4.csv', 'recipe'), test.bring('2026-11-23', 'l4.csv', 'recipe_line');
 SELECT ok(test.work() @> ARRAY['stage l4.csv', 'archive l3.csv'], 'a later delivery''s staged file lets the earlier one''s be archived');
@@ -48,6 +49,7 @@ SELECT is((SELECT state || error_code FROM ingest.job_file, old WHERE job_file_i
 SELECT is((SELECT state FROM ingest.tenant WHERE slug = 'alder'), 'active', 'and halts nobody');
 SELECT is(ingest.retry_file(id, 'needed for the record', 'kim', '{"allow_older": true}') ->> 'state', 'received', 'unless an operator wants it') FROM old;
 SELECT is((test.work())[1:2], ARRAY['verify c3.csv', 'stage c3.csv'], 'then it is staged');
+SELECT is((SELECT count(*) FROM ingest.alert WHERE kind = 'file_refused' AND code = 'WB-2113'), 1::bigint, 'and somebody hears of the refusal');
 SELECT is(test.bring('2026-11-22', 'r3.csv', 'recipe', '{}', '{"allow_older": true}') IS NOT NULL, true, 'a job opened without allow_older');
 SELECT is(test.work(), ARRAY['verify r3.csv'], 'does not get it by asking later');
 

@@ -233,5 +233,29 @@ SELECT is((SELECT count(*) FROM jsonb_array_elements(ingest.current_specs(test.i
 SELECT ok(test.work() @> ARRAY['stage spec.csv'], 'what is under way goes on');
 SELECT is(ingest.put_file_spec('alder', '{"file_tag": "variant", "entity": "party", "columns": [], "on_refusal": "quarantine", "note": "mended"}', 'kim'), 4, 'and it may come back');
 
+-- two versions of one file share a part's bytes: each is a set of its own, staged one after the other
+CREATE FUNCTION test.version_part(p_original text, p_content text, p_number int) RETURNS uuid LANGUAGE plpgsql AS $$
+DECLARE
+  v_id uuid := public.ingest_open_job('versions', '{"date": "2026-11-30", "name": "nightly"}', jsonb_build_array(
+    test.offer('twice.csv', p_content, 'component', test.part(p_original, p_number, 2)))) #>> '{files,0,job_file_id}';
+BEGIN
+  IF test.state(v_id) = 'awaiting_upload' THEN
+    PERFORM test.store(v_id, octet_length(p_content)), test.confirm(v_id);
+  END IF;
+  RETURN v_id;
+END
+$$;
+CREATE TEMP TABLE twice AS SELECT test.version_part('v1', 'same', 1) AS v1p1, test.version_part('v2', 'same', 1) AS v2p1,
+  test.version_part('v2', 'new!', 2) AS v2p2, test.version_part('v1', 'old!', 2) AS v1p2;
+SELECT is((SELECT count(DISTINCT id) FROM twice, unnest(ARRAY[v1p1, v1p2, v2p1, v2p2]) AS id), 4::bigint, 'equal bytes of two versions are two files');
+SELECT is(test.version_part('v2', 'same', 1), v2p1, 'and each is found again') FROM twice;
+SELECT test.work();
+SELECT is((SELECT array_agg(e.job_file_id ORDER BY e.seq) FROM ingest.job_event AS e JOIN ingest.job_file AS f USING (job_file_id)
+            WHERE e.event = 'staged' AND f.relative_path = 'twice.csv'), ARRAY[v1p1, v1p2, v2p1, v2p2],
+  'all of the first version is staged before the second') FROM twice;
+SELECT is(ingest.retire_file(v1p2, 'wrong', 'kim') ->> 'rows', '4', 'a retired version') FROM twice;
+SELECT isnt(test.version_part('v1', 'same', 1), v1p1, 'may come again, in the same job') FROM twice;
+SELECT throws_like(format('SELECT ingest.retry_file(%L, %L, %L)', v1p2, 'again', 'kim'), '%part is retired%', 'but is not retried') FROM twice;
+
 SELECT * FROM finish();
 ROLLBACK;

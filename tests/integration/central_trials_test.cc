@@ -178,7 +178,7 @@ TEST_CASE("operators: resume, retry, skip and retire put things right and say wh
   CHECK(operators.tenants()[0].at("state") == "halted");
   CHECK(operators.alerts(std::nullopt, 10)[0].at("kind") == "tenant_halted");
   CHECK_THROWS_AS(operators.resume(kAgency, ""), cli::OperatorRefusal);
-  CHECK_THROWS_AS(operators.skip(good.substr(0, 35) + "0", "why"), cli::OperatorRefusal);
+  CHECK_THROWS_AS(operators.skip(random_uuid(), "why"), cli::OperatorRefusal);
 
   // Retried under the same spec it halts again; under one that takes text it is staged.
   CHECK(operators.retry(poisoned, "once more", false) == "received");

@@ -4,10 +4,9 @@
 //           quirk is a small class in quirks/, listed by name in quirk.cc.
 // Owner:    one channel, one file, one thread.
 // Rule:     a quirk turns the export's text into text that the spec describes. It keeps as many
-// line
-//           ends as it takes, so that a finding's line is the export's; byte offsets are those of
-//           what it gives. What it does not know it hands on as it is: the reader refuses it with
-//           its place, a quirk guesses nothing.
+//           line ends as it takes, so that a finding's line is the export's; byte offsets are those
+//           of what it gives. What it does not know it hands on as it is: the reader refuses it
+//           with its place, a quirk guesses nothing.
 #pragma once
 
 #include <functional>

@@ -7,16 +7,16 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <cctype>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "central/pg/copy_in.h"
 #include "central/standin/server.h"
 #include "central/worker/worker.h"
+#include "core/error.h"
 
 namespace waybill::cli {
 
@@ -58,13 +58,12 @@ struct Arguments {
 
 /// Refuses an argument that is no id before the database has to.
 inline std::string id_problem(const std::string& text) {
-  constexpr std::string_view kShape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-  bool is_id = text.size() == kShape.size();
-  for (std::size_t i = 0; is_id && i < kShape.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    is_id = kShape[i] == '-' ? c == '-' : std::isxdigit(c) != 0;
+  try {
+    static_cast<void>(pg::parse_uuid(text));
+    return "";
+  } catch (const Error&) {
+    return "an id is 32 hex digits in five groups, as reports and events show it";
   }
-  return is_id ? "" : "an id is 32 hex digits in five groups, as reports and events show it";
 }
 
 struct CommandLine {

@@ -50,6 +50,10 @@ SELECT is((SELECT state FROM ingest.tenant WHERE slug = 'alder'), 'active', 'and
 SELECT is(ingest.retry_file(id, 'needed for the record', 'kim', '{"allow_older": true}') ->> 'state', 'received', 'unless an operator wants it') FROM old;
 SELECT is((test.work())[1:2], ARRAY['verify c3.csv', 'stage c3.csv'], 'then it is staged');
 SELECT is((SELECT count(*) FROM ingest.alert WHERE kind = 'file_refused' AND code = 'WB-2113'), 1::bigint, 'and somebody hears of the refusal');
+SELECT test.bring('2126-11-23', 'slip.csv', 'component');
+SELECT ok(test.work() @> ARRAY['stage slip.csv'], 'a file dated far ahead by a slip is staged');
+SELECT ok(test.bring('2026-11-23', 'c9.csv', 'component') IS NOT NULL, 'a file of tonight comes');
+SELECT ok(test.work() @> ARRAY['stage c9.csv'], 'and is not shut out by it');
 SELECT is(test.bring('2026-11-22', 'r3.csv', 'recipe', '{}', '{"allow_older": true}') IS NOT NULL, true, 'a job opened without allow_older');
 SELECT is(test.work(), ARRAY['verify r3.csv'], 'does not get it by asking later');
 

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 
-#include "core/ascii.h"
 #include "core/config_object.h"
 #include "core/file_name.h"
+#include "core/local_day.h"
 
 namespace waybill {
 
@@ -19,8 +19,6 @@ constexpr std::array<std::string_view, 8> kPlanKeys = {
     "name", "day_starts", "deadline", "deadline_days", "weekdays", "wait_s", "older_files", "files",
 };
 constexpr std::array<std::string_view, 4> kFileKeys = {"file_tag", "rank", "required", "many"};
-constexpr std::array<std::string_view, 7> kWeekdays = {"mon", "tue", "wed", "thu",
-                                                       "fri", "sat", "sun"};
 constexpr std::array<std::string_view, 2> kOlderFiles = {"refuse", "accept"};
 constexpr std::size_t kFilesMax = 500;
 constexpr std::int64_t kRankMax = 1'000'000;
@@ -30,13 +28,9 @@ constexpr std::int64_t kDeadlineDaysMax = 7;
 /// "HH:MM" of a day, in minutes after midnight.
 std::int32_t parse_time(const ConfigObject& plan, const char* key, const char* otherwise) {
   const std::string text = plan.has(key) ? plan.text(key) : otherwise;
-  const bool has_shape = text.size() == 5 && text[2] == ':' && is_ascii_digit(text[0]) &&
-                         is_ascii_digit(text[1]) && is_ascii_digit(text[3]) &&
-                         is_ascii_digit(text[4]);
-  const std::int32_t hour = has_shape ? (text[0] - '0') * 10 + text[1] - '0' : 99;
-  const std::int32_t minute = has_shape ? (text[3] - '0') * 10 + text[4] - '0' : 99;
-  plan.require(hour < 24 && minute < 60, plan.at(key), "must be a time of day from 00:00 to 23:59");
-  return hour * 60 + minute;
+  const std::optional<std::int32_t> minutes = parse_time_of_day(text);
+  plan.require(minutes.has_value(), plan.at(key), "must be a time of day from 00:00 to 23:59");
+  return *minutes;
 }
 
 std::string format_time(std::int32_t minutes) {
@@ -46,10 +40,10 @@ std::string format_time(std::int32_t minutes) {
 void parse_weekdays(const ConfigObject& object, DeliveryPlan& plan) {
   plan.weekdays.fill(!object.has("weekdays"));
   for (const std::string& day : object.texts("weekdays")) {
-    const auto found = std::find(kWeekdays.begin(), kWeekdays.end(), day);
-    object.require(found != kWeekdays.end(), object.at("weekdays"),
+    const std::optional<std::size_t> number = parse_weekday(day);
+    object.require(number.has_value(), object.at("weekdays"),
                    "allowed are: mon, tue, wed, thu, fri, sat, sun");
-    plan.weekdays[static_cast<std::size_t>(found - kWeekdays.begin())] = true;
+    plan.weekdays[*number] = true;
   }
   object.require(std::count(plan.weekdays.begin(), plan.weekdays.end(), true) > 0,
                  object.at("weekdays"), "must name at least one day");
@@ -103,8 +97,8 @@ DeliveryPlan parse_delivery_plan(const json& value) {
 
 json to_json(const DeliveryPlan& plan) {
   json weekdays = json::array();
-  for (std::size_t i = 0; i < kWeekdays.size(); ++i) {
-    if (plan.weekdays[i]) weekdays.push_back(kWeekdays[i]);
+  for (std::size_t i = 0; i < kWeekdayNames.size(); ++i) {
+    if (plan.weekdays[i]) weekdays.push_back(kWeekdayNames[i]);
   }
   json files = json::array();
   for (const ExpectedFile& file : plan.files) {

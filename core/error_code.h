@@ -67,6 +67,18 @@ inline constexpr ErrorCode kLedgerWriteFailed{
 inline constexpr ErrorCode kMoveIllegal{
     "WB-1105", "move-illegal", ErrorKind::kCorrupt, "Stops the step; the state is left as it was.",
     "Report it with the output of `waybill status --json`; this is a defect."};
+inline constexpr ErrorCode kLedgerRebuilding{
+    "WB-1106", "ledger-rebuilding", ErrorKind::kTransient,
+    "Asks central what it holds, hashes the folder, and sends only what is missing there.",
+    "Nothing; the lost or damaged ledger was set aside beside the new one."};
+inline constexpr ErrorCode kChainBroken{
+    "WB-1107", "ledger-chain-broken", ErrorKind::kCorrupt,
+    "Names the first event that does not fit; changes nothing.",
+    "Keep a copy of the ledger and tell the central team: events were changed or removed."};
+inline constexpr ErrorCode kDiskLow{
+    "WB-1108", "disk-low", ErrorKind::kTransient,
+    "Takes in no new files until there is room; goes on with those it has recorded.",
+    "Free disk space in the state folder's volume."};
 
 // 12xx: the network and the transfer
 inline constexpr ErrorCode kNetworkUnreachable{
@@ -101,6 +113,13 @@ inline constexpr ErrorCode kTlsFailed{
 inline constexpr ErrorCode kCallRefused{"WB-1210", "call-refused", ErrorKind::kPermanent,
                                         "Stops the step and shows central's reason.",
                                         "Read central's code beside it."};
+inline constexpr ErrorCode kProxyFailed{
+    "WB-1211", "proxy-failed", ErrorKind::kTransient, "Sends nothing and tries again.",
+    "Check network.proxy, or the service account's https_proxy: address, port and sign-in."};
+inline constexpr ErrorCode kClockDiffers{
+    "WB-1212", "clock-differs", ErrorKind::kTransient,
+    "Goes on; pauses are measured without the clock.",
+    "Set this machine's clock; delivery dates are read from it."};
 
 // 13xx: files and folders at the edge
 inline constexpr ErrorCode kFileChanged{
@@ -140,6 +159,9 @@ inline constexpr ErrorCode kLocalFileNotMoved{
     "Leaves the delivered file where it is and tries again later.",
     "Give the service account the right to move or delete in the export folder, or set "
     "after_processed to keep."};
+inline constexpr ErrorCode kPathTooLong{
+    "WB-1312", "path-too-long", ErrorKind::kPermanent, "Leaves the file alone and shows it.",
+    "Shorten the path below the export folder to at most 2,048 bytes."};
 
 // 14xx: rows fetched from a partner's API
 inline constexpr ErrorCode kFetchFailed{
@@ -173,6 +195,11 @@ inline constexpr ErrorCode kNotAllowed{"WB-2005", "not-allowed", ErrorKind::kPer
 inline constexpr ErrorCode kTenantInactive{"WB-2006", "tenant-inactive", ErrorKind::kPermanent,
                                            "Keeps watching and recording.",
                                            "Ask the central team to open the agency again."};
+inline constexpr ErrorCode kLedgerDiverged{
+    "WB-2007", "ledger-diverged", ErrorKind::kPermanent,
+    "Refuses every call of the agent until told; the agent keeps watching and recording.",
+    "Stop the copy of the agent, or say why its ledger went back; then the central team runs "
+    "`waybill-central agent accept-ledger`."};
 
 // 21xx: the registry
 inline constexpr ErrorCode kRequestMalformed{"WB-2101", "request-malformed", ErrorKind::kPermanent,
@@ -216,8 +243,20 @@ inline constexpr ErrorCode kFileOutOfOrder{
     "Retry it with --allow-older when the older rows are wanted; otherwise skip it."};
 inline constexpr ErrorCode kPartOfSetRefused{
     "WB-2114", "part-of-refused-file", ErrorKind::kPermanent,
-    "Refuses the other parts of the same file; their staged rows stay until retired.",
-    "See the part that was refused first; then retry or retire the file as a whole."};
+    "Refuses the other parts of the same file and takes back what is staged of them.",
+    "See the part that was refused first; then retry the file or export it again."};
+inline constexpr ErrorCode kFileWithdrawn{
+    "WB-2115", "file-withdrawn", ErrorKind::kPermanent,
+    "Waits for it no longer: the file was changed or removed before its bytes were sent.",
+    "Nothing; a new version travels by itself. Export the file again if it was meant to be sent."};
+inline constexpr ErrorCode kFileSkipped{
+    "WB-2116", "file-skipped", ErrorKind::kPermanent,
+    "Leaves the file out of its delivery; a person at central decided so.",
+    "Read the reason beside it; ask the central team."};
+inline constexpr ErrorCode kFileRetired{
+    "WB-2117", "file-retired", ErrorKind::kPermanent,
+    "Its rows were taken out of staging again; a person at central decided so.",
+    "Read the reason beside it; ask the central team."};
 
 // 30xx: the content of a file
 inline constexpr ErrorCode kFileEmpty{"WB-3001", "file-empty", ErrorKind::kPermanent,
@@ -368,6 +407,9 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kLedgerNewer,
     &error_code::kLedgerWriteFailed,
     &error_code::kMoveIllegal,
+    &error_code::kLedgerRebuilding,
+    &error_code::kChainBroken,
+    &error_code::kDiskLow,
     &error_code::kNetworkUnreachable,
     &error_code::kCentralUnavailable,
     &error_code::kUploadTargetExpired,
@@ -378,6 +420,8 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kAttemptsExhausted,
     &error_code::kTlsFailed,
     &error_code::kCallRefused,
+    &error_code::kProxyFailed,
+    &error_code::kClockDiffers,
     &error_code::kFileChanged,
     &error_code::kFileVanished,
     &error_code::kFileUnreadable,
@@ -389,6 +433,7 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kFileNameNotText,
     &error_code::kFileSystemFailed,
     &error_code::kLocalFileNotMoved,
+    &error_code::kPathTooLong,
     &error_code::kFetchFailed,
     &error_code::kFetchRefused,
     &error_code::kFetchAnswerInvalid,
@@ -398,6 +443,7 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kNotYours,
     &error_code::kNotAllowed,
     &error_code::kTenantInactive,
+    &error_code::kLedgerDiverged,
     &error_code::kRequestMalformed,
     &error_code::kJobNotFound,
     &error_code::kJobClosed,
@@ -412,6 +458,9 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kSetTotalChanged,
     &error_code::kFileOutOfOrder,
     &error_code::kPartOfSetRefused,
+    &error_code::kFileWithdrawn,
+    &error_code::kFileSkipped,
+    &error_code::kFileRetired,
     &error_code::kFileEmpty,
     &error_code::kQuoteUnbalanced,
     &error_code::kColumnMissing,

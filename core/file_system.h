@@ -24,6 +24,8 @@ struct FileStat {
   std::uint64_t size_bytes = 0;
   std::int64_t mtime_ns = 0;
   std::string file_id;  ///< device and inode (or volume and index); a hint, reused by the system
+  std::int64_t change_ns = 0;  ///< when the system last changed bytes, name or rights; no program
+                               ///< sets it. A hint; 0 where the system keeps none
 
   bool operator==(const FileStat&) const = default;
 };
@@ -120,6 +122,17 @@ class FileSystem {
 
   virtual void make_folders(const std::filesystem::path& path) = 0;
   virtual void remove(const std::filesystem::path& path) = 0;  ///< absent is fine
+
+  /// Renames a file or folder of ours on its own disk; nothing is replaced. False when `from` is
+  /// not there. Throws WB-1310, also when `to` exists.
+  virtual bool rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+
+  /// Nobody but the owner may read the file, or enter the folder, from now on. Throws WB-1310.
+  virtual void make_private(const std::filesystem::path& path) = 0;
+
+  /// What this account may still write on the disk of `path`; nothing when it cannot be told.
+  [[nodiscard]] virtual std::optional<std::uint64_t> free_bytes(
+      const std::filesystem::path& path) = 0;
 };
 
 /// The whole file, at most `limit_bytes`; throws WB-1303 when absent, unreadable or larger.

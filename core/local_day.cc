@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <optional>
@@ -50,6 +51,23 @@ std::string shifted_date(const std::string& date, std::int32_t shift_days) {
   const year_month_day shifted(need_date(date) + days(shift_days));
   return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(shifted.year()),
                      static_cast<unsigned>(shifted.month()), static_cast<unsigned>(shifted.day()));
+}
+
+std::optional<std::size_t> parse_weekday(std::string_view name) {
+  const auto found = std::find(kWeekdayNames.begin(), kWeekdayNames.end(), name);
+  if (found == kWeekdayNames.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - kWeekdayNames.begin());
+}
+
+std::optional<std::int32_t> parse_time_of_day(std::string_view text) {
+  const bool has_shape = text.size() == 5 && text[2] == ':' && is_ascii_digit(text[0]) &&
+                         is_ascii_digit(text[1]) && is_ascii_digit(text[3]) &&
+                         is_ascii_digit(text[4]);
+  if (!has_shape) return std::nullopt;
+  const std::int32_t hour = (text[0] - '0') * 10 + text[1] - '0';
+  const std::int32_t minute = (text[3] - '0') * 10 + text[4] - '0';
+  if (hour >= 24 || minute >= 60) return std::nullopt;
+  return hour * 60 + minute;
 }
 
 std::size_t weekday_of(const std::string& date) {

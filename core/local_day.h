@@ -6,9 +6,12 @@
 //           midnight; a date is "YYYY-MM-DD".
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace waybill {
 
@@ -39,6 +42,14 @@ class LocalDay {
 
 /// 0 for Monday ... 6 for Sunday.
 [[nodiscard]] std::size_t weekday_of(const std::string& date);
+
+/// "mon" ... "sun", Monday first, as configuration and plans name them.
+inline constexpr std::array<std::string_view, 7> kWeekdayNames = {"mon", "tue", "wed", "thu",
+                                                                  "fri", "sat", "sun"};
+[[nodiscard]] std::optional<std::size_t> parse_weekday(std::string_view name);
+
+/// "08:30" in minutes after midnight; nothing when it is no time of day.
+[[nodiscard]] std::optional<std::int32_t> parse_time_of_day(std::string_view text);
 
 /// Midnight UTC of the date, in milliseconds since 1970.
 [[nodiscard]] std::int64_t utc_midnight_ms(const std::string& date);

@@ -92,12 +92,21 @@ std::optional<UploadTarget> read_target(const Reader& in) {
   if (in.is_absent("upload")) return std::nullopt;
   const Reader from = in.inner("upload");
   UploadTarget out;
-  out.method = from.text("method");
+  const std::string method = from.text("method");
+  if (method != "PUT" && method != "TUS") malformed(in.rpc(), "key \"method\" is not PUT or TUS");
+  out.method = method == "TUS" ? UploadMethod::kResumable : UploadMethod::kPut;
   out.bucket = from.text("bucket");
   out.path = ObjectPath(from.text("path"));
   out.url = from.text("url");
   out.expires_at_ms = from.time_ms("expires_at");
-  if (!out.url.starts_with('/')) malformed(in.rpc(), "an upload's url is not relative");
+  out.token = from.text_or("token", "");
+  out.sign_url = from.text_or("sign_url", "");
+  const bool is_relative =
+      out.url.starts_with('/') && (out.sign_url.empty() || out.sign_url.starts_with('/'));
+  if (!is_relative) malformed(in.rpc(), "an upload's url is not relative");
+  if (out.method == UploadMethod::kResumable && out.token.empty() && out.sign_url.empty()) {
+    malformed(in.rpc(), "an upload in chunks comes without token and sign_url");
+  }
   return out;
 }
 
@@ -202,10 +211,26 @@ Json to_json(const OpenJobRequest& request) {
           {"files", std::move(files)}};
 }
 
+namespace {
+
+Json to_json(const LedgerProof& ledger) {
+  Json out = {{"ledger_id", ledger.ledger_id},
+              {"seq", ledger.head.seq},
+              {"hash", ledger.head.hash},
+              {"anchored", nullptr},
+              {"public_key", ledger.public_key}};
+  if (ledger.anchored) {
+    out["anchored"] = {{"seq", ledger.anchored->seq}, {"hash", ledger.anchored->hash}};
+  }
+  return out;
+}
+
+}  // namespace
+
 Json to_json(const SyncRequest& request) {
   return {{"cursor", request.cursor},
           {"health", request.health},
-          {"ledger_head", {{"seq", request.ledger_head.seq}, {"hash", request.ledger_head.hash}}},
+          {"ledger_head", to_json(request.ledger)},
           {"specs_digest", request.specs_digest}};
 }
 
@@ -223,15 +248,34 @@ Json confirm_request(const std::vector<ConfirmedFile>& files) {
   return {{"files", std::move(list)}};
 }
 
+Json withdraw_request(const std::vector<WithdrawnFile>& files) {
+  Json list = Json::array();
+  for (const WithdrawnFile& file : files) {
+    const bool is_removed = file.reason == WithdrawReason::kRemoved;
+    list.push_back(
+        {{"job_file_id", file.job_file_id.value}, {"reason", is_removed ? "removed" : "changed"}});
+  }
+  return {{"files", std::move(list)}};
+}
+
+namespace {
+
+Tenant read_tenant(const Reader& in) {
+  Tenant out;
+  out.tenant_id = TenantId(in.text("tenant_id"));
+  out.slug = in.text("slug");
+  out.display_name = in.text("display_name");
+  out.time_zone = in.text("time_zone");
+  return out;
+}
+
+}  // namespace
+
 EnrollAnswer parse_enroll_answer(const Json& body) {
   const Reader in("ingest_enroll", body);
-  const Reader tenant = in.inner("tenant");
   EnrollAnswer out;
   out.agent_id = AgentId(in.text("agent_id"));
-  out.tenant.tenant_id = TenantId(tenant.text("tenant_id"));
-  out.tenant.slug = tenant.text("slug");
-  out.tenant.display_name = tenant.text("display_name");
-  out.tenant.time_zone = tenant.text("time_zone");
+  out.tenant = read_tenant(in.inner("tenant"));
   out.server_time_ms = in.time_ms("server_time");
   out.settings = in.object_or_empty("settings");
   out.file_specs = read_specs(in.inner("file_specs"));
@@ -305,17 +349,68 @@ SyncAnswer parse_sync_answer(const Json& body) {
     out.tenant_state = tenant.text("state");
     out.tenant_state_reason = tenant.text_or("reason", "");
   }
+  out.ledger_problem = read_problem_at(in, "ledger_problem");
   return out;
 }
+
+namespace {
+
+HeldFile read_held_file(const Reader& in) {
+  HeldFile out;
+  out.seq = in.integer("seq");
+  out.opened_at_ms = in.time_ms("opened_at");
+  out.job_file_id = JobFileId(in.text("job_file_id"));
+  out.job_id = JobId(in.text("job_id"));
+  out.job_key = JobKey(in.text("job_key"));
+  out.is_job_open = in.text("job_state") == "open";
+  out.delivery_date = in.text("delivery_date");
+  out.delivery_name = in.text("delivery_name");
+  out.relative_path = in.text("relative_path");
+  out.file_tag = FileTag(in.text("file_tag"));
+  out.spec_version = static_cast<std::int32_t>(in.integer_or("spec_version", 0));
+  out.content_sha256 = in.text("content_sha256");
+  out.original_sha256 = in.text_or("original_sha256", out.content_sha256.c_str());
+  out.part_number = static_cast<std::int32_t>(in.integer_or("part_number", 1));
+  out.part_count = static_cast<std::int32_t>(in.integer_or("part_count", 1));
+  out.first_source_row = in.integer_or("first_source_row", 1);
+  out.chunk_number = static_cast<std::int32_t>(in.integer_or("chunk_number", 1));
+  out.chunk_count = static_cast<std::int32_t>(in.integer_or("chunk_count", 1));
+  out.size_bytes = in.integer("size_bytes");
+  out.modified_at_ms = in.is_absent("modified_at") ? 0 : in.time_ms("modified_at");
+  out.state = in.text("state");
+  out.entity = in.text_or("entity", "");
+  out.rows_staged = in.integer_or("rows_staged", -1);
+  out.duplicate_of = in.object_or_empty("duplicate_of");
+  out.error = read_problem_at(in, "error");
+  return out;
+}
+
+/// Who we are, as enrolment told it; the first page of an inventory tells it again.
+EnrollAnswer read_agent(const Reader& in) {
+  EnrollAnswer out;
+  out.agent_id = AgentId(in.text("agent_id"));
+  out.tenant = read_tenant(in.inner("tenant"));
+  out.settings = in.object_or_empty("settings");
+  out.file_specs = read_specs(in.inner("file_specs"));
+  return out;
+}
+
+}  // namespace
 
 InventoryAnswer parse_inventory_answer(const Json& body) {
   const Reader in("ingest_inventory", body);
   InventoryAnswer out;
   for (const Json& item : in.array("files")) {
-    out.files.push_back(read_change(Reader(in.rpc(), item)));
+    out.files.push_back(read_held_file(Reader(in.rpc(), item)));
   }
   out.after = in.integer("after");
   out.more = in.boolean("more");
+  out.cursor = in.integer("cursor");
+  if (!in.is_absent("agent")) {
+    const Reader agent = in.inner("agent");
+    out.agent = read_agent(agent);
+    out.agent_name = agent.text("agent_name");
+  }
   return out;
 }
 

@@ -27,12 +27,21 @@ struct FileProblem {
   Json details = Json::object();
 };
 
-/// Where to PUT a file's bytes. Holds a token: never log it, never store it.
+enum class UploadMethod : std::uint8_t {
+  kPut,        ///< one signed PUT
+  kResumable,  ///< TUS, in chunks; it goes on where it broke off
+};
+
+/// Where to send a file's bytes. Holds a token: never log it, never store it.
+/// Signed by central (sign_url empty): url of a PUT holds the token; for TUS it is `token`.
+/// Signed by Storage (sign_url given): POST there first, with the publishable key.
 struct UploadTarget {
-  std::string method;
+  UploadMethod method = UploadMethod::kPut;
   std::string bucket;
   ObjectPath path;
-  std::string url;  ///< relative to the project's URL, with the token
+  std::string url;       ///< relative to the project's URL
+  std::string token;     ///< of a TUS upload, goes in x-signature; "" otherwise
+  std::string sign_url;  ///< relative to the project's URL; "" when central has signed
   std::int64_t expires_at_ms = 0;
 };
 
@@ -125,6 +134,13 @@ struct ConfirmedFile {
   std::int64_t size_bytes = 0;
 };
 
+// ingest_withdraw_files
+enum class WithdrawReason : std::uint8_t { kChanged, kRemoved };
+struct WithdrawnFile {
+  JobFileId job_file_id;
+  WithdrawReason reason = WithdrawReason::kChanged;
+};
+
 // ingest_close_job
 struct CloseJobAnswer {
   JobId job_id;
@@ -136,10 +152,18 @@ struct LedgerHead {
   std::int64_t seq = 0;
   Sha256Hex hash;
 };
+/// Proof that a ledger is the one central knows: it compares `anchored` with the newest head it
+/// keeps of the agent. An agent sends one head until central has acknowledged it.
+struct LedgerProof {
+  std::string ledger_id;  ///< made with the ledger; another one is another history
+  LedgerHead head;
+  std::optional<LedgerHead> anchored;  ///< the head that central acknowledged last
+  std::string public_key;              ///< PEM; what the agent signs its manifests with
+};
 struct SyncRequest {
   std::int64_t cursor = 0;
   Json health = Json::object();
-  LedgerHead ledger_head;
+  LedgerProof ledger;
   std::string specs_digest;
 };
 /// A file's state at central after one of its events.
@@ -174,11 +198,44 @@ struct SyncAnswer {
   std::vector<DeliveryStatus> deliveries;  ///< of the last days, newest first
   std::string tenant_state = "active";     ///< active, halted or closed
   std::string tenant_state_reason;
+  /// WB-2007: central refuses this ledger; nothing else of the answer counts.
+  std::optional<FileProblem> ledger_problem;
+};
+/// A file as central holds it: enough to write it into a ledger that was lost.
+struct HeldFile {
+  std::int64_t seq = 0;  ///< of its newest event
+  std::int64_t opened_at_ms = 0;
+  JobFileId job_file_id;
+  JobId job_id;
+  JobKey job_key;
+  bool is_job_open = false;
+  std::string delivery_date;
+  std::string delivery_name;
+  std::string relative_path;
+  FileTag file_tag;
+  std::int32_t spec_version = 0;
+  Sha256Hex content_sha256;
+  Sha256Hex original_sha256;
+  std::int32_t part_number = 1;
+  std::int32_t part_count = 1;
+  std::int64_t first_source_row = 1;
+  std::int32_t chunk_number = 1;
+  std::int32_t chunk_count = 1;
+  std::int64_t size_bytes = 0;
+  std::int64_t modified_at_ms = 0;
+  std::string state;
+  std::string entity;
+  std::int64_t rows_staged = -1;
+  Json duplicate_of = Json::object();
+  std::optional<FileProblem> error;
 };
 struct InventoryAnswer {
-  std::vector<Change> files;
+  std::vector<HeldFile> files;
   std::int64_t after = 0;
   bool more = false;
+  std::int64_t cursor = 0;            ///< for the first sync: what came before is in `files`
+  std::optional<EnrollAnswer> agent;  ///< who we are; told with the first page
+  std::string agent_name;             ///< ... and our name
 };
 
 [[nodiscard]] Json to_json(const EnrollRequest& request);
@@ -186,6 +243,7 @@ struct InventoryAnswer {
 [[nodiscard]] Json to_json(const SyncRequest& request);
 [[nodiscard]] Json renew_request(const std::vector<JobFileId>& files);
 [[nodiscard]] Json confirm_request(const std::vector<ConfirmedFile>& files);
+[[nodiscard]] Json withdraw_request(const std::vector<WithdrawnFile>& files);
 
 [[nodiscard]] EnrollAnswer parse_enroll_answer(const Json& body);
 /// `asked` is the number of files in the request; an answer for more or fewer is malformed.

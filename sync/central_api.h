@@ -22,8 +22,13 @@ class CentralApi {
   virtual std::vector<wire::FileAnswer> renew_uploads(const std::vector<JobFileId>& files) = 0;
   virtual std::vector<wire::FileAnswer> confirm_uploads(
       const std::vector<wire::ConfirmedFile>& files) = 0;
+  /// These bytes will not come: the file was changed or removed before they were sent. With a part
+  /// its whole file is withdrawn. What has arrived already is answered as it stands.
+  virtual std::vector<wire::FileAnswer> withdraw_files(
+      const std::vector<wire::WithdrawnFile>& files) = 0;
   virtual wire::CloseJobAnswer close_job(const JobKey& job_key, const std::string& reason) = 0;
   virtual wire::SyncAnswer sync(const wire::SyncRequest& request) = 0;
+  /// What central holds of this agent, registered after `after`; 0 begins.
   virtual wire::InventoryAnswer inventory(std::int64_t after) = 0;
 };
 

@@ -97,6 +97,12 @@ std::vector<wire::FileAnswer> HttpCentralApi::confirm_uploads(
                                   "ingest_confirm_uploads");
 }
 
+std::vector<wire::FileAnswer> HttpCentralApi::withdraw_files(
+    const std::vector<wire::WithdrawnFile>& files) {
+  return wire::parse_file_answers(call("ingest_withdraw_files", wire::withdraw_request(files)),
+                                  "ingest_withdraw_files");
+}
+
 wire::CloseJobAnswer HttpCentralApi::close_job(const JobKey& job_key, const std::string& reason) {
   return wire::parse_close_job_answer(
       call("ingest_close_job", {{"job_key", job_key.value}, {"reason", reason}}));

@@ -27,6 +27,8 @@ class HttpCentralApi final : public CentralApi {
   std::vector<wire::FileAnswer> renew_uploads(const std::vector<JobFileId>& files) override;
   std::vector<wire::FileAnswer> confirm_uploads(
       const std::vector<wire::ConfirmedFile>& files) override;
+  std::vector<wire::FileAnswer> withdraw_files(
+      const std::vector<wire::WithdrawnFile>& files) override;
   wire::CloseJobAnswer close_job(const JobKey& job_key, const std::string& reason) override;
   wire::SyncAnswer sync(const wire::SyncRequest& request) override;
   wire::InventoryAnswer inventory(std::int64_t after) override;

@@ -49,14 +49,14 @@ UploadAnswer read_storage_answer(const HttpResponse& response) {
 HttpUploader::HttpUploader(std::string project_url, HttpOptions options)
     : project_url_(std::move(project_url)), http_(std::move(options)) {}
 
-UploadAnswer HttpUploader::put(const wire::UploadTarget& target, std::int64_t size_bytes,
-                               const ByteSource& source) {
+UploadAnswer HttpUploader::send(const UploadRequest& upload, const ByteSource& source,
+                                const SessionListener& /*on_session*/) {
   HttpRequest request;
-  request.method = target.method;
-  request.url = project_url_ + target.url;
+  request.method = "PUT";
+  request.url = project_url_ + upload.target.url;
   request.headers = {{"content-type", "application/octet-stream"}, {"x-upsert", "false"}};
   request.upload_source = source;
-  request.upload_size_bytes = size_bytes;
+  request.upload_size_bytes = upload.size_bytes;
   request.timeout_ms = 0;  // large files take their time; a stall is noticed
   try {
     return read_storage_answer(http_.send(request));

@@ -16,8 +16,8 @@ class HttpUploader final : public Uploader {
  public:
   HttpUploader(std::string project_url, HttpOptions options);
 
-  UploadAnswer put(const wire::UploadTarget& target, std::int64_t size_bytes,
-                   const ByteSource& source) override;
+  UploadAnswer send(const UploadRequest& request, const ByteSource& source,
+                    const SessionListener& on_session) override;
 
  private:
   std::string project_url_;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "core/wire.h"
 
@@ -24,7 +25,26 @@ struct [[nodiscard]] UploadAnswer {
   UploadOutcome outcome = UploadOutcome::kInterrupted;
   std::optional<wire::FileProblem> problem{};  ///< for every outcome but kAccepted
   std::int64_t retry_after_ms = 0;             ///< as storage asked; 0 when it did not
+  std::int64_t taken_bytes = 0;                ///< by storage, in this call
 };
+
+/// An upload in chunks that storage has begun to take.
+struct UploadSession {
+  std::string url;          ///< relative to the project's URL; no token in it, yet never shown
+  std::string object_path;  ///< the target's path that it belongs to
+  std::int64_t offset_bytes = 0;  ///< storage had so many when we last heard
+
+  bool operator==(const UploadSession&) const = default;
+};
+
+struct UploadRequest {
+  wire::UploadTarget target;
+  std::int64_t size_bytes = 0;
+  std::optional<UploadSession> session{};  ///< of an earlier try, to go on with
+};
+
+/// Told when a session was begun, and after each chunk. Called on the upload's thread.
+using SessionListener = std::function<void(const UploadSession&)>;
 
 /// Fills up to `capacity` bytes; 0 at the end. May throw to abort the upload.
 using ByteSource = std::function<std::size_t(char* into, std::size_t capacity)>;
@@ -32,9 +52,11 @@ using ByteSource = std::function<std::size_t(char* into, std::size_t capacity)>;
 class Uploader {
  public:
   virtual ~Uploader() = default;
-  /// Sends exactly `size_bytes` of `source`. What the source throws comes out; nothing else does.
-  virtual UploadAnswer put(const wire::UploadTarget& target, std::int64_t size_bytes,
-                           const ByteSource& source) = 0;
+  /// Sends exactly `size_bytes` of `source`, which is read once, from its first byte: also what
+  /// storage has already is read, so that the source can hash it. What the source throws comes out;
+  /// nothing else does.
+  virtual UploadAnswer send(const UploadRequest& request, const ByteSource& source,
+                            const SessionListener& on_session) = 0;
 };
 
 }  // namespace waybill

@@ -10,6 +10,7 @@
 
 #include "core/ascii.h"
 #include "core/error.h"
+#include "core/local_day.h"
 #include "core/suggest.h"
 #include "sync/http/http_client.h"
 
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kConfigBytesMax = 64 * 1024;
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kAfterDaysMax = 3'650;
+constexpr std::int64_t kLimitKbitMax = 100'000'000;
 
 using Keys = std::initializer_list<std::string_view>;
 
@@ -67,12 +69,26 @@ class Section {
     return has(key) ? text(key) : std::string();
   }
 
+  /// The same where "" is a value like any other.
+  [[nodiscard]] std::string maybe_empty(const char* key) const {
+    const Json* value = find(key);
+    if (value == nullptr) return "";
+    if (!value->is_string()) fail(key, "must be text");
+    return value->get<std::string>();
+  }
+
   /// The list at `key`, or an empty one when it is not there.
   [[nodiscard]] const Json& list(const char* key) const {
     static const Json kEmpty = Json::array();
     const Json* value = find(key);
     if (value != nullptr && !value->is_array()) fail(key, "must be a list: [...]");
     return value == nullptr ? kEmpty : *value;
+  }
+
+  /// One object of the list at `key`.
+  [[nodiscard]] Section item(const char* key, std::size_t index, const Json& object,
+                             Keys known) const {
+    return {file_, fmt::format("{}[{}]", dotted(key), index), object, known};
   }
 
   /// The object at `key`, or an empty one when it is not there.
@@ -157,16 +173,70 @@ fs::path folder(const Section& root, const char* key, const fs::path& base) {
   return path;
 }
 
+/// "HH:MM" in minutes of the day.
+std::int32_t time_of_day(const Section& section, const char* key) {
+  const std::string text = section.text(key);
+  const std::optional<std::int32_t> minutes = parse_time_of_day(text);
+  if (!minutes) section.fail(key, "must be a time of day as in 08:30");
+  return *minutes;
+}
+
+BandwidthWindow read_window(const Section& section) {
+  BandwidthWindow out;
+  if (!section.has("days")) out.weekdays.fill(true);
+  for (const Json& day : section.list("days")) {
+    const std::optional<std::size_t> number =
+        day.is_string() ? parse_weekday(day.get<std::string>()) : std::nullopt;
+    if (!number) section.fail("days", "must be a list of mon, tue, wed, thu, fri, sat, sun");
+    out.weekdays[*number] = true;
+  }
+  out.from_minute = time_of_day(section, "from");
+  out.to_minute = time_of_day(section, "to");
+  section.integer("limit_kbit_s", 0, kLimitKbitMax, out.limit_kbit_s);
+  return out;
+}
+
+void read_bandwidth(const Section& upload, BandwidthConfig& out) {
+  const Section section = upload.inner("bandwidth", {"limit_kbit_s", "timetable"});
+  section.integer("limit_kbit_s", 0, kLimitKbitMax, out.limit_kbit_s);
+  for (const Json& object : section.list("timetable")) {
+    out.windows.push_back(read_window(section.item("timetable", out.windows.size(), object,
+                                                   {"days", "from", "to", "limit_kbit_s"})));
+  }
+}
+
+void read_network(const Section& root, const fs::path& base, AgentConfig& out) {
+  const Section section =
+      root.inner("network", {"proxy", "ca_file", "client_certificate", "client_key"});
+  out.network.proxy = section.maybe_empty("proxy");
+  for (const auto& [key, into] : {std::pair{"ca_file", &out.network.ca_file},
+                                  {"client_certificate", &out.network.client_certificate},
+                                  {"client_key", &out.network.client_key}}) {
+    const std::string path = section.maybe_empty(key);
+    if (!path.empty()) *into = (base / path).lexically_normal();
+  }
+  if (out.network.client_certificate.empty() != out.network.client_key.empty()) {
+    section.fail("client_key", "goes with \"client_certificate\": give both or none");
+  }
+}
+
 void read_sections(const Section& root, AgentConfig& out) {
   const Section ready = root.inner("ready", {"quiet_ms"});
   ready.integer("quiet_ms", 100, kHourMs, out.ready.quiet_ms);
-  const Section scan = root.inner("scan", {"interval_ms", "notifications"});
+  const Section scan = root.inner("scan", {"interval_ms", "notifications", "rehash_days"});
   scan.integer("interval_ms", 200, 24 * kHourMs, out.scan.interval_ms);
   scan.boolean("notifications", out.scan.notifications);
+  scan.integer("rehash_days", 0, 3'650, out.scan.rehash_days);
   const Section sync = root.inner("sync", {"interval_ms"});
   sync.integer("interval_ms", 0, kHourMs, out.sync.interval_ms);
-  const Section upload = root.inner("upload", {"parallel"});
+  const Section upload = root.inner("upload", {"parallel", "bandwidth", "give_up_after"});
   upload.integer("parallel", 1, 16, out.upload.parallel);
+  upload.integer("give_up_after", 1, 10'000, out.upload.give_up_after);
+  read_bandwidth(upload, out.upload.bandwidth);
+  const Section ledger = root.inner("ledger", {"backup_hours", "backups_kept", "reserve_mib"});
+  ledger.integer("backup_hours", 0, 24 * 365, out.ledger.backup_hours);
+  ledger.integer("backups_kept", 1, 100, out.ledger.backups_kept);
+  ledger.integer("reserve_mib", 0, 1'000'000, out.ledger.reserve_mib);
   const Section delivery = root.inner("delivery", {"close_after_idle_ms"});
   delivery.integer("close_after_idle_ms", 0, 24 * kHourMs, out.delivery.close_after_idle_ms);
   const Section log = root.inner("log", {"level"});
@@ -281,10 +351,10 @@ void read_fetches(const Section& root, const std::string& file, const fs::path& 
 AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
   const std::string name = file.string();
   const Json json = parse_strictly(text, name);
-  const Section root(
-      name, "", json,
-      {"$schema", "project_url", "publishable_key", "export_folder", "state_folder", "ready",
-       "scan", "sync", "upload", "delivery", "after_processed", "fetch", "log"});
+  const Section root(name, "", json,
+                     {"$schema", "project_url", "publishable_key", "export_folder", "state_folder",
+                      "ready", "scan", "sync", "upload", "delivery", "network", "ledger",
+                      "after_processed", "fetch", "log"});
   AgentConfig out;
   if (root.has("$schema")) (void)root.text("$schema");  // for editors
   out.project_url = project_url(root, name);
@@ -296,6 +366,7 @@ AgentConfig parse_agent_config(const std::string& text, const fs::path& file) {
               "must not lie in export_folder: its files would be taken for exports");
   }
   read_sections(root, out);
+  read_network(root, file.parent_path(), out);
   read_after_processed(root, file.parent_path(), out);
   read_fetches(root, name, file.parent_path(), out);
   return out;

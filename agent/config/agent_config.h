@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/config/bandwidth_config.h"
 #include "agent/engine/tidy_settings.h"
 #include "agent/fetch/fetch_config.h"
 #include "core/file_system.h"
@@ -30,13 +31,27 @@ struct AgentConfig {
   struct {
     std::int64_t interval_ms = 60'000;
     bool notifications = true;
+    std::int64_t rehash_days = 7;  ///< every file is read again so often; 0: never
   } scan;
   struct {
     std::int64_t interval_ms = 0;  ///< 0: as central says
   } sync;
   struct {
     std::int64_t parallel = 2;
+    BandwidthConfig bandwidth;        ///< read again while the agent runs
+    std::int64_t give_up_after = 50;  ///< tries of one file, then it waits for `waybill retry`
   } upload;
+  struct {
+    std::string proxy;                         ///< "": as the environment says
+    std::filesystem::path ca_file;             ///< PEM; empty: the system's
+    std::filesystem::path client_certificate;  ///< PEM; empty: none
+    std::filesystem::path client_key;          ///< PEM, readable by the service account alone
+  } network;
+  struct {
+    std::int64_t backup_hours = 24;  ///< between online backups of the ledger; 0: none
+    std::int64_t backups_kept = 3;
+    std::int64_t reserve_mib = 64;  ///< below so much free space no new files are taken in
+  } ledger;
   struct {
     std::int64_t close_after_idle_ms = 60'000;
   } delivery;

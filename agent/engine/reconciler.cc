@@ -28,7 +28,7 @@ SyncOutcome Reconciler::sync(const nlohmann::json& health) {
   wire::SyncRequest request;
   request.cursor = ledger_.meta_number(meta::kSyncCursor);
   request.health = health;
-  request.ledger_head = ledger_.head();
+  request.ledger.head = ledger_.head();
   request.specs_digest = ledger_.meta(meta::kSpecsDigest);
   const wire::SyncAnswer answer = central_.sync(request);
 

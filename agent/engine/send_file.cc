@@ -95,9 +95,10 @@ SendResult send_file(FileSystem& files, const std::filesystem::path& root, const
     }
     CheckedSource source(*file, task);
     source.check_stat();
-    const UploadAnswer answer =
-        uploader.put(task.target, task.part.size_bytes(),
-                     [&](char* into, std::size_t capacity) { return source.read(into, capacity); });
+    const UploadAnswer answer = uploader.send(
+        {.target = task.target, .size_bytes = task.part.size_bytes()},
+        [&](char* into, std::size_t capacity) { return source.read(into, capacity); },
+        [](const UploadSession&) {});
     result.end = end_of(answer.outcome);
     result.problem = answer.problem;
     result.retry_after_ms = answer.retry_after_ms;

@@ -15,6 +15,7 @@
 #include "core/ids.h"
 #include "core/split/part_planner.h"
 #include "core/wire.h"
+#include "sync/uploader.h"
 
 namespace waybill {
 
@@ -54,6 +55,9 @@ struct JobFile {
   std::string delivery_name;         ///< "" until its delivery is decided
   std::int64_t backfill_number = 0;  ///< 0: a nightly file
   std::string remark;                ///< what is odd about it in its delivery; "" for nothing
+  UploadSession upload;              ///< in chunks, to go on with; url "" when there is none
+  std::int64_t gave_up_at_ms = 0;    ///< 0: still tried
+  std::int64_t withdrawn_at_ms = 0;  ///< 0: central was not told that the bytes will not come
 };
 
 struct Job {

@@ -16,13 +16,14 @@ constexpr const char* kListPathNames = "SELECT relative_path FROM path";
 
 constexpr const char* kPutPath = R"sql(
   INSERT INTO path (relative_path, state, size_bytes, mtime_ns, file_id, file_tag, error_code,
-                    first_seen_at_ms, at_rest_at_ms)
+                    first_seen_at_ms, at_rest_at_ms, change_ns, hashed_at_ms)
   VALUES (:relative_path, :state, :size_bytes, :mtime_ns, :file_id, :file_tag, :error_code,
-          :now_ms, :at_rest_at_ms)
+          :now_ms, :at_rest_at_ms, :change_ns, :hashed_at_ms)
   ON CONFLICT (relative_path) DO UPDATE
      SET state = excluded.state, size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
          file_id = excluded.file_id, file_tag = excluded.file_tag,
-         error_code = excluded.error_code, at_rest_at_ms = excluded.at_rest_at_ms
+         error_code = excluded.error_code, at_rest_at_ms = excluded.at_rest_at_ms,
+         change_ns = excluded.change_ns, hashed_at_ms = excluded.hashed_at_ms
 )sql";
 
 constexpr const char* kDropPath = "DELETE FROM path WHERE relative_path = :relative_path";
@@ -89,6 +90,8 @@ void Ledger::record_paths(std::span<const PathRecord> paths) {
       put->bind(":error_code", path.error_code);
       put->bind(":now_ms", clock_.now_ms());
       put->bind(":at_rest_at_ms", path.at_rest_at_ms);
+      put->bind(":change_ns", path.change_ns);
+      put->bind(":hashed_at_ms", path.hashed_at_ms);
       put->exec();
       const bool is_news =
           !path.error_code.empty() &&

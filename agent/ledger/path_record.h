@@ -50,6 +50,8 @@ struct PathRecord {
   std::string error_code;             ///< "WB-1304"; empty when all is well
   std::int64_t first_seen_at_ms = 0;  ///< kept from the first record of the name
   std::int64_t at_rest_at_ms = 0;     ///< 0 until found at rest
+  std::int64_t change_ns = 0;         ///< the system's change time as last seen; 0: unknown
+  std::int64_t hashed_at_ms = 0;      ///< when its bytes were last read; 0: never
 
   /// Is this still the file we recorded, as far as its folder entry tells?
   [[nodiscard]] bool is_as_seen(const FileStat& stat) const {

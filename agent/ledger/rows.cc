@@ -93,6 +93,11 @@ JobFile read_job_file(SQLite::Statement& row) {
   out.delivery_name = next.text();
   out.backfill_number = next.number();
   out.remark = next.text();
+  out.upload.url = next.text();
+  out.upload.object_path = next.text();
+  out.upload.offset_bytes = next.number();
+  out.gave_up_at_ms = next.number();
+  out.withdrawn_at_ms = next.number();
   return out;
 }
 
@@ -109,6 +114,8 @@ PathRecord read_path(SQLite::Statement& row) {
   out.error_code = next.text();
   out.first_seen_at_ms = next.number();
   out.at_rest_at_ms = next.number();
+  out.change_ns = next.number();
+  out.hashed_at_ms = next.number();
   return out;
 }
 

@@ -19,12 +19,13 @@
   "f.chunk_count, f.size_bytes, f.mtime_ns, f.state, coalesce(f.job_number, 0), "               \
   "coalesce(j.job_key, ''), coalesce(f.job_file_id, ''), f.entity, f.rows_staged, "             \
   "f.duplicate_of, f.error, f.attempt_count, f.next_attempt_at_ms, f.central_seq, "             \
-  "f.discovered_at_ms, f.updated_at_ms, f.delivery_name, f.backfill_number, f.remark "          \
+  "f.discovered_at_ms, f.updated_at_ms, f.delivery_name, f.backfill_number, f.remark, "         \
+  "f.upload_url, f.upload_path, f.upload_offset_bytes, f.gave_up_at_ms, f.withdrawn_at_ms "     \
   "FROM job_file AS f LEFT JOIN job AS j ON j.job_number = f.job_number "
 
 #define WAYBILL_SELECT_PATH                                                            \
   "SELECT relative_path, state, size_bytes, mtime_ns, file_id, file_tag, error_code, " \
-  "first_seen_at_ms, at_rest_at_ms FROM path "
+  "first_seen_at_ms, at_rest_at_ms, change_ns, hashed_at_ms FROM path "
 
 #define WAYBILL_SELECT_JOB                                                                        \
   "SELECT job_number, job_key, delivery_date, delivery_name, central_job_id, state, made_at_ms, " \

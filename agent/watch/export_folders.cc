@@ -127,4 +127,14 @@ void ExportFolders::make_folders(const std::filesystem::path& path) { below_.mak
 
 void ExportFolders::remove(const std::filesystem::path& path) { below_.remove(path); }
 
+bool ExportFolders::rename(const std::filesystem::path& from, const std::filesystem::path& to) {
+  return below_.rename(from, to);
+}
+
+void ExportFolders::make_private(const std::filesystem::path& path) { below_.make_private(path); }
+
+std::optional<std::uint64_t> ExportFolders::free_bytes(const std::filesystem::path& path) {
+  return below_.free_bytes(path);
+}
+
 }  // namespace waybill

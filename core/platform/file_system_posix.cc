@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -64,6 +65,8 @@ FileStat to_file_stat(const struct stat& raw) {
   out.mtime_ns =
       static_cast<std::int64_t>(raw.st_mtim.tv_sec) * 1'000'000'000 + raw.st_mtim.tv_nsec;
   out.file_id = std::to_string(raw.st_dev) + ":" + std::to_string(raw.st_ino);
+  out.change_ns =
+      static_cast<std::int64_t>(raw.st_ctim.tv_sec) * 1'000'000'000 + raw.st_ctim.tv_nsec;
   return out;
 }
 
@@ -257,6 +260,29 @@ class PosixFileSystem final : public FileSystem {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
       fail(error_code::kFileSystemFailed, "remove", path.string());
     }
+  }
+
+  bool rename(const fs::path& from, const fs::path& to) override {
+    if (rename_to_new(AT_FDCWD, from.string(), to)) {
+      sync_folder(to.parent_path());
+      return true;
+    }
+    if (errno == ENOENT) return false;
+    fail(error_code::kFileSystemFailed, "rename", from.string());
+  }
+
+  void make_private(const fs::path& path) override {
+    struct stat raw {};
+    const mode_t mode = ::lstat(path.c_str(), &raw) == 0 && S_ISDIR(raw.st_mode) ? 0700 : 0600;
+    if (::chmod(path.c_str(), mode) != 0) {
+      fail(error_code::kFileSystemFailed, "protect", path.string());
+    }
+  }
+
+  std::optional<std::uint64_t> free_bytes(const fs::path& path) override {
+    struct statvfs raw {};
+    if (::statvfs(path.c_str(), &raw) != 0) return std::nullopt;
+    return std::uint64_t{raw.f_bavail} * raw.f_frsize;
   }
 
  private:

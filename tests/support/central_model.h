@@ -136,6 +136,22 @@ class CentralModel final : public CentralApi {
     return out;
   }
 
+  std::vector<wire::FileAnswer> withdraw_files(
+      const std::vector<wire::WithdrawnFile>& withdrawn) override {
+    const Call call(*this, "withdraw_files");
+    std::vector<wire::FileAnswer> out;
+    for (const wire::WithdrawnFile& entry : withdrawn) {
+      File& file = need(entry.job_file_id);
+      if (file.state == "awaiting_upload") {
+        file.problem = {"WB-2115", "it was changed or removed before it was sent", {}};
+        set(file, "refused");
+      }
+      out.push_back({file.id, file.state, std::nullopt, file.problem});
+    }
+    call.done();
+    return out;
+  }
+
   wire::CloseJobAnswer close_job(const JobKey& key, const std::string& /*reason*/) override {
     const Call call(*this, "close_job");
     jobs.at(key.value) = "closed";
@@ -157,7 +173,7 @@ class CentralModel final : public CentralApi {
     return answer;
   }
 
-  wire::InventoryAnswer inventory(std::int64_t /*after*/) override { return {changes_, 0, false}; }
+  wire::InventoryAnswer inventory(std::int64_t /*after*/) override { return {}; }
 
   // ---- storage
 
@@ -281,8 +297,12 @@ class CentralModel final : public CentralApi {
 
   [[nodiscard]] std::optional<wire::UploadTarget> target(const File& file) const {
     if (file.state != "awaiting_upload") return std::nullopt;
-    return wire::UploadTarget{"PUT", "bucket", ObjectPath(file.path),
+    return wire::UploadTarget{wire::UploadMethod::kPut,
+                              "bucket",
+                              ObjectPath(file.path),
                               "/storage/v1/object/upload/sign/bucket/" + file.path + "?token=t",
+                              "",
+                              "",
                               clock_.now_ms() + 7'200'000};
   }
 
@@ -358,9 +378,9 @@ class CentralModel final : public CentralApi {
 class ModelUploader final : public Uploader {
  public:
   explicit ModelUploader(CentralModel& model) : model_(model) {}
-  UploadAnswer put(const wire::UploadTarget& target, std::int64_t size_bytes,
-                   const ByteSource& source) override {
-    return model_.put(target, size_bytes, source);
+  UploadAnswer send(const UploadRequest& request, const ByteSource& source,
+                    const SessionListener& /*on_session*/) override {
+    return model_.put(request.target, request.size_bytes, source);
   }
 
  private:

@@ -32,20 +32,22 @@ class MemoryFileSystem final : public FileSystem {
     std::shared_ptr<Node>& node = nodes_[path.string()];
     if (!node || node->type != FileType::kRegular) node = new_node(FileType::kRegular);
     node->bytes = bytes;
-    node->mtime_ns = tick();
+    node->mtime_ns = node->change_ns = tick();
     node->is_private = mode == FileMode::kPrivate;
   }
   void append(const std::filesystem::path& path, const std::string& bytes) {
     Node& node = *nodes_.at(path.string());
     node.bytes += bytes;
-    node.mtime_ns = tick();
+    node.mtime_ns = node.change_ns = tick();
   }
   /// Rewrites bytes without moving size or time, as no honest program does.
   void tamper(const std::filesystem::path& path, const std::string& bytes) {
     nodes_.at(path.string())->bytes = bytes;
   }
   void touch(const std::filesystem::path& path, std::int64_t mtime_ns) {
-    nodes_.at(path.string())->mtime_ns = mtime_ns;
+    Node& node = *nodes_.at(path.string());
+    node.mtime_ns = mtime_ns;
+    node.change_ns = tick();
   }
   void rename(const std::filesystem::path& from, const std::filesystem::path& to) {
     make_folders(to.parent_path());
@@ -183,12 +185,32 @@ class MemoryFileSystem final : public FileSystem {
   }
 
   void remove(const std::filesystem::path& path) override { nodes_.erase(path.string()); }
+  bool rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+    const auto found = nodes_.find(from.string());
+    if (found == nodes_.end()) return false;
+    if (nodes_.contains(to.string())) {
+      throw Error(error_code::kFileSystemFailed, "rename", from.string(), "the new name is taken");
+    }
+    nodes_[to.string()] = found->second;
+    nodes_.erase(from.string());
+    return true;
+  }
+  void make_private(const std::filesystem::path& path) override {
+    const auto found = nodes_.find(path.string());
+    if (found != nodes_.end()) found->second->is_private = true;
+  }
+  std::optional<std::uint64_t> free_bytes(const std::filesystem::path& /*path*/) override {
+    return free_bytes_left;
+  }
+  bool keeps_change_time = true;  ///< false: as on shares and disks that keep none
+  std::optional<std::uint64_t> free_bytes_left = std::uint64_t{1} << 40;  ///< as free_bytes() says
 
  private:
   struct Node {
     FileType type = FileType::kRegular;
     std::string bytes;
     std::int64_t mtime_ns = 0;
+    std::int64_t change_ns = 0;
     std::uint64_t number = 0;
     bool is_private = false;
   };
@@ -254,12 +276,13 @@ class MemoryFileSystem final : public FileSystem {
     auto node = std::make_shared<Node>();
     node->type = type;
     node->number = ++last_number_;
-    node->mtime_ns = tick();
+    node->mtime_ns = node->change_ns = tick();
     return node;
   }
 
   [[nodiscard]] FileStat stat_of(const Node& node) const {
-    return {node.type, node.bytes.size(), node.mtime_ns, "1:" + std::to_string(node.number)};
+    return {node.type, node.bytes.size(), node.mtime_ns, "1:" + std::to_string(node.number),
+            keeps_change_time ? node.change_ns : 0};
   }
 
   /// The clock's time, a little later with each change, so that two changes differ.

@@ -340,9 +340,9 @@ TEST_CASE("engine: each sync carries the head of the ledger's chain", "[agent][e
   REQUIRE(f.run_until_settled());
   std::int64_t last = 0;
   for (const wire::SyncRequest& sync : f.central.syncs) {
-    CHECK(sync.ledger_head.seq >= last);
-    last = sync.ledger_head.seq;
-    CHECK(is_sha256_hex(sync.ledger_head.hash));
+    CHECK(sync.ledger.head.seq >= last);
+    last = sync.ledger.head.seq;
+    CHECK(is_sha256_hex(sync.ledger.head.hash));
   }
   CHECK(last > 0);
 }

@@ -21,6 +21,10 @@ class PreparedCentral final : public CentralApi {
       const std::vector<wire::ConfirmedFile>& /*files*/) override {
     return {};
   }
+  std::vector<wire::FileAnswer> withdraw_files(
+      const std::vector<wire::WithdrawnFile>& /*files*/) override {
+    return {};
+  }
   wire::CloseJobAnswer close_job(const JobKey& /*key*/, const std::string& /*reason*/) override {
     return {};
   }

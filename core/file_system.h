@@ -125,7 +125,7 @@ class FileSystem {
 
   /// Renames a file or folder of ours on its own disk; nothing is replaced. False when `from` is
   /// not there. Throws WB-1310, also when `to` exists.
-  virtual bool rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  virtual bool set_aside(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
 
   /// Nobody but the owner may read the file, or enter the folder, from now on. Throws WB-1310.
   virtual void make_private(const std::filesystem::path& path) = 0;

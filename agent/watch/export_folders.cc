@@ -127,8 +127,8 @@ void ExportFolders::make_folders(const std::filesystem::path& path) { below_.mak
 
 void ExportFolders::remove(const std::filesystem::path& path) { below_.remove(path); }
 
-bool ExportFolders::rename(const std::filesystem::path& from, const std::filesystem::path& to) {
-  return below_.rename(from, to);
+bool ExportFolders::set_aside(const std::filesystem::path& from, const std::filesystem::path& to) {
+  return below_.set_aside(from, to);
 }
 
 void ExportFolders::make_private(const std::filesystem::path& path) { below_.make_private(path); }

@@ -41,7 +41,7 @@ class ExportFolders final : public FileSystem {
                                  const FileStat& expected) override;
   void make_folders(const std::filesystem::path& path) override;
   void remove(const std::filesystem::path& path) override;
-  bool rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
+  bool set_aside(const std::filesystem::path& from, const std::filesystem::path& to) override;
   void make_private(const std::filesystem::path& path) override;
   [[nodiscard]] std::optional<std::uint64_t> free_bytes(const std::filesystem::path& path) override;
 

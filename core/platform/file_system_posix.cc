@@ -262,7 +262,7 @@ class PosixFileSystem final : public FileSystem {
     }
   }
 
-  bool rename(const fs::path& from, const fs::path& to) override {
+  bool set_aside(const fs::path& from, const fs::path& to) override {
     if (rename_to_new(AT_FDCWD, from.string(), to)) {
       sync_folder(to.parent_path());
       return true;

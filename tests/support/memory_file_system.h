@@ -185,7 +185,7 @@ class MemoryFileSystem final : public FileSystem {
   }
 
   void remove(const std::filesystem::path& path) override { nodes_.erase(path.string()); }
-  bool rename(const std::filesystem::path& from, const std::filesystem::path& to) override {
+  bool set_aside(const std::filesystem::path& from, const std::filesystem::path& to) override {
     const auto found = nodes_.find(from.string());
     if (found == nodes_.end()) return false;
     if (nodes_.contains(to.string())) {

@@ -8,7 +8,7 @@ using namespace waybill;
 
 namespace {
 wire::UploadTarget target(std::int64_t expires_at_ms) {
-  return {"PUT", "b", ObjectPath("p"), "/u", expires_at_ms};
+  return {wire::UploadMethod::kPut, "b", ObjectPath("p"), "/u", "", "", expires_at_ms};
 }
 }  // namespace
 

@@ -33,6 +33,9 @@ $$;
 GRANT anon, authenticated, service_role TO authenticator;
 GRANT anon, authenticated, service_role, authenticator TO postgres;
 GRANT anon, authenticated, service_role TO supabase_storage_admin;
+-- On Supabase an extension (supautils) lets `postgres` create policies on Storage's tables. Membership
+-- stands in for it and gives more; a test holds that we own nothing in schema storage.
+GRANT supabase_storage_admin TO postgres;
 
 -- The project's owner may create schemas, as on Supabase; it is no superuser there.
 DO $$

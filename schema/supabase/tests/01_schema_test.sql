@@ -41,8 +41,9 @@ SELECT is_empty($$SELECT oid::regprocedure FROM our_function
 SELECT is_empty($$SELECT f.oid::regprocedure FROM our_function AS f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS a
   WHERE a.grantee = 0$$, 'PUBLIC may execute none of our functions');
 SELECT set_eq($$SELECT proname::text FROM our_function WHERE has_function_privilege('anon', oid, 'EXECUTE')$$,
-  ARRAY['ingest_enroll', 'ingest_open_job', 'ingest_renew_uploads', 'ingest_confirm_uploads', 'ingest_close_job', 'ingest_sync', 'ingest_inventory'],
-  'anon may execute the seven RPCs and nothing else');
+  ARRAY['ingest_enroll', 'ingest_open_job', 'ingest_renew_uploads', 'ingest_confirm_uploads', 'ingest_close_job', 'ingest_sync', 'ingest_inventory', 'is_upload_reserved'],
+  'anon may execute the RPCs and what Storage''s policy asks, and nothing else');
+SELECT ok(NOT has_schema_privilege('anon', 'ingest', 'USAGE'), 'and calls the latter through the policy only');
 SELECT set_eq($$SELECT pronamespace::regnamespace || '.' || proname FROM our_function WHERE has_function_privilege('authenticated', oid, 'EXECUTE')$$,
   $$SELECT function FROM ingest.entry_point WHERE caller <> 'service'$$,
   'a signed-in person may execute what the list says, and nothing else');
@@ -101,6 +102,10 @@ SELECT results_eq('SELECT from_state, event, to_state FROM ingest.job_file_move 
   ('split', 'retired', 'retired'), ('split', 'skipped', 'refused'), ('staged', 'renamed', 'processed'), ('staged', 'retired', 'retired'),
   ('verified', 'found_duplicate', 'duplicate'), ('verified', 'refused', 'refused'), ('verified', 'skipped', 'refused'), ('verified', 'split', 'split'),
   ('verified', 'staged', 'staged')$$, 'the legal moves of a file are these');
+SELECT set_eq($$SELECT format('%s %s %s', p.polname, p.polcmd, pg_get_expr(p.polwithcheck, p.polrelid)) FROM pg_policy AS p WHERE p.polrelid = 'storage.objects'::regclass$$,
+  $$SELECT 'agents_send_what_is_reserved a ingest.is_upload_reserved(bucket_id, name)'$$, 'one policy of ours is on Storage''s objects');
+SELECT is_empty($$SELECT relname FROM pg_class WHERE relnamespace = 'storage'::regnamespace AND relowner = 'postgres'::regrole
+  UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'storage'::regnamespace AND proowner = 'postgres'::regrole$$, 'nothing else in its schema is ours');
 SELECT is((SELECT count(*) FROM storage.buckets WHERE id = 'waybill-exports' AND NOT public), 1::bigint, 'the bucket is there and private');
 
 SELECT * FROM finish();

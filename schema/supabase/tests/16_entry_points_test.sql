@@ -47,6 +47,7 @@ $$;
 CREATE FUNCTION test.expected(p_entry ingest.entry_point, p_name text, p_role text) RETURNS text LANGUAGE sql AS $$
   SELECT CASE
     WHEN p_entry.caller = 'service' THEN CASE p_role WHEN 'service_role' THEN 'in' ELSE 'no right' END
+    WHEN p_entry.caller = 'storage' THEN CASE p_role WHEN 'authenticated' THEN 'in' ELSE 'no right' END
     WHEN p_entry.function = 'staging.lineage' THEN CASE p_role WHEN 'anon' THEN 'no right' ELSE 'in' END
     WHEN p_entry.caller = 'person' AND p_role <> 'authenticated' THEN 'no right'
     WHEN p_entry.decided_by = 'row security' THEN 'in'

@@ -43,7 +43,10 @@ void verify(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold&
 }
 
 void move_object(const StepTools& tools, const Claim& claim) {
-  tools.storage.move(claim.bucket, claim.object_path, claim.target_path);
+  // A file that was staged before and taken back lies where it is to go.
+  if (claim.object_path != claim.target_path) {
+    tools.storage.move(claim.bucket, claim.object_path, claim.target_path);
+  }
   const std::string state = tools.registry.finish_move(claim);
   log_info(fmt::format("{} {} {}", state, claim.tenant, claim.relative_path));
 }

@@ -1,6 +1,6 @@
 -- 0026 What agents, anchors and settings say beside; new kinds of callers and moves.
 -- Why:    uploads have two signers and two methods, a ledger proves itself, parts are taken back.
--- Needs:  0025.   Locks: ingest.setting, ingest.agent and ingest.ledger_anchor for an instant.
+-- Needs:  0025.   Locks: ingest.setting, ingest.agent, ingest.job_file and ingest.ledger_anchor for an instant.
 -- Rule:   released migrations are never edited; add the next number.
 
 ALTER TABLE ingest.setting DROP CONSTRAINT the_signing_mode_is_known;
@@ -24,6 +24,21 @@ ALTER TABLE ingest.entry_point ADD CONSTRAINT a_call_is_decided_in_a_known_way C
   decided_by IN ('authorize', 'row security', 'enrolment code', 'reservation', 'nothing to decide'));
 COMMENT ON COLUMN ingest.entry_point.caller IS 'agent = x-agent-token; service = the service key; person = signed in; enrolment = an unused code; storage = a policy on Storage''s table asks, for whoever uploads.';
 COMMENT ON COLUMN ingest.entry_point.decided_by IS 'authorize = ingest.authorize, first thing in the function; row security = it runs with the caller''s rights or reads the caller''s own rows; reservation = it tells only whether a path, which cannot be guessed, is awaited; nothing to decide = it computes and reads nothing.';
+
+-- Files that are given up or taken back ---------------------------------------------------------------
+ALTER TABLE ingest.job_file ADD COLUMN withdrawn_at timestamptz;
+COMMENT ON COLUMN ingest.job_file.withdrawn_at IS 'When its agent said that these bytes will not be sent any more; null when they are awaited again.';
+INSERT INTO ingest.job_file_move (from_state, event, to_state) VALUES
+  ('retired', 'retried',            'received'),         -- taken back with its file (WB-2114); its object is stored
+  ('retired', 'upload_asked_again', 'awaiting_upload'),  -- ... its object is not stored: a new path
+  ('retired', 'skipped',            'refused');          -- ... and set aside with it
+ALTER TABLE ingest.job_file DROP CONSTRAINT a_travelling_file_has_an_object_path;
+ALTER TABLE ingest.job_file ADD CONSTRAINT a_travelling_file_has_an_object_path CHECK (
+  state IN ('duplicate', 'refused', 'retired') OR (bucket IS NOT NULL AND object_path IS NOT NULL));
+DROP TRIGGER a_job_file_changes_its_spec_only_when_retried ON ingest.job_file;
+CREATE TRIGGER a_job_file_changes_its_spec_only_when_retried BEFORE UPDATE ON ingest.job_file
+  FOR EACH ROW WHEN (NOT (OLD.state IN ('refused', 'retired') AND NEW.last_event IN ('retried', 'upload_asked_again')))
+  EXECUTE FUNCTION ingest.keep_identity('entity', 'file_spec_version');
 
 -- The ledger's proof --------------------------------------------------------------------------------
 ALTER TABLE ingest.agent

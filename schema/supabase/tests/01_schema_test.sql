@@ -41,7 +41,7 @@ SELECT is_empty($$SELECT oid::regprocedure FROM our_function
 SELECT is_empty($$SELECT f.oid::regprocedure FROM our_function AS f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS a
   WHERE a.grantee = 0$$, 'PUBLIC may execute none of our functions');
 SELECT set_eq($$SELECT proname::text FROM our_function WHERE has_function_privilege('anon', oid, 'EXECUTE')$$,
-  ARRAY['ingest_enroll', 'ingest_open_job', 'ingest_renew_uploads', 'ingest_confirm_uploads', 'ingest_close_job', 'ingest_sync', 'ingest_inventory', 'is_upload_reserved'],
+  ARRAY['ingest_enroll', 'ingest_open_job', 'ingest_renew_uploads', 'ingest_confirm_uploads', 'ingest_close_job', 'ingest_sync', 'ingest_inventory', 'ingest_withdraw_files', 'is_upload_reserved'],
   'anon may execute the RPCs and what Storage''s policy asks, and nothing else');
 SELECT ok(NOT has_schema_privilege('anon', 'ingest', 'USAGE'), 'and calls the latter through the policy only');
 SELECT set_eq($$SELECT pronamespace::regnamespace || '.' || proname FROM our_function WHERE has_function_privilege('authenticated', oid, 'EXECUTE')$$,
@@ -62,6 +62,7 @@ SELECT function_returns('public', 'ingest_enroll', ARRAY['text', 'text', 'text',
 SELECT function_returns('public', 'ingest_open_job', ARRAY['text', 'jsonb', 'jsonb'], 'jsonb');
 SELECT function_returns('public', 'ingest_renew_uploads', ARRAY['uuid[]'], 'jsonb');
 SELECT function_returns('public', 'ingest_confirm_uploads', ARRAY['jsonb'], 'jsonb');
+SELECT function_returns('public', 'ingest_withdraw_files', ARRAY['jsonb'], 'jsonb');
 SELECT function_returns('public', 'ingest_close_job', ARRAY['text', 'text'], 'jsonb');
 SELECT function_returns('public', 'ingest_sync', ARRAY['bigint', 'jsonb', 'jsonb', 'text'], 'jsonb');
 SELECT function_returns('public', 'ingest_inventory', ARRAY['bigint'], 'jsonb');
@@ -98,7 +99,8 @@ SELECT results_eq('SELECT from_state, event, to_state FROM ingest.job_file_move 
   ('processed', 'archived', 'archived'), ('processed', 'retired', 'retired'), ('received', 'found_duplicate', 'duplicate'),
   ('received', 'hash_matched', 'verified'), ('received', 'hash_mismatched', 'awaiting_upload'), ('received', 'refused', 'refused'),
   ('received', 'skipped', 'refused'), ('refused', 'retried', 'received'), ('refused', 'skipped', 'refused'), ('refused', 'split_again', 'split'),
-  ('refused', 'upload_asked_again', 'awaiting_upload'), ('split', 'parts_processed', 'processed'), ('split', 'refused', 'refused'),
+  ('refused', 'upload_asked_again', 'awaiting_upload'),
+  ('retired', 'retried', 'received'), ('retired', 'skipped', 'refused'), ('retired', 'upload_asked_again', 'awaiting_upload'), ('split', 'parts_processed', 'processed'), ('split', 'refused', 'refused'),
   ('split', 'retired', 'retired'), ('split', 'skipped', 'refused'), ('staged', 'renamed', 'processed'), ('staged', 'retired', 'retired'),
   ('verified', 'found_duplicate', 'duplicate'), ('verified', 'refused', 'refused'), ('verified', 'skipped', 'refused'), ('verified', 'split', 'split'),
   ('verified', 'staged', 'staged')$$, 'the legal moves of a file are these');

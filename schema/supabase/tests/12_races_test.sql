@@ -70,6 +70,31 @@ SELECT is(test.answer('two'), answer, 'and gets the same answer') FROM first;
 SELECT is((SELECT count(*) FROM ingest.job AS j JOIN ingest.tenant AS t USING (tenant_id) WHERE t.slug = test.slug()), 1::bigint, 'one job was opened');
 SELECT is((SELECT count(*) FROM ingest.job_file AS f JOIN ingest.tenant AS t USING (tenant_id) WHERE t.slug = test.slug()), 1::bigint, 'with one file');
 
+-- a file is withdrawn while it is confirmed, and confirmed while it is withdrawn: whoever is first counts
+CREATE FUNCTION test.one_file(p_name text) RETURNS uuid LANGUAGE sql AS $$
+  SELECT (test.ask('one', format($sql$SELECT public.ingest_open_job('k', '{"date": "2026-11-20", "name": "n"}', %L) #>> '{files,0,job_file_id}'$sql$,
+    jsonb_build_array(jsonb_build_object('relative_path', p_name, 'file_tag', 'component', 'size_bytes', 4, 'content_sha256', encode(sha256(p_name::bytea), 'hex'))))))::uuid
+$$;
+CREATE TEMP TABLE race AS SELECT n, test.one_file(n) AS id FROM unnest(ARRAY['w1.csv', 'w2.csv']) AS n;
+SELECT dblink_exec('one', format($$INSERT INTO storage.objects (bucket_id, name, metadata) SELECT f.bucket, f.object_path, '{"eTag": "x", "size": 4}'
+  FROM ingest.job_file AS f WHERE f.job_file_id = %L$$, id)) FROM race;
+CREATE FUNCTION test.call(p_name text, p_rpc text, p_key text, p_value text) RETURNS text LANGUAGE sql AS $$
+  SELECT format($sql$SELECT public.%I(%L) #>> '{files,0,state}'$sql$, p_rpc,
+    jsonb_build_array(jsonb_build_object('job_file_id', id) || jsonb_build_object(p_key, p_value::jsonb))) FROM race WHERE n = p_name
+$$;
+SELECT dblink_exec('one', 'BEGIN');
+SELECT is(test.ask('one', test.call('w1.csv', 'ingest_confirm_uploads', 'size_bytes', '4')), 'received', 'a file is confirmed');
+SELECT is(dblink_send_query('two', test.call('w1.csv', 'ingest_withdraw_files', 'reason', '"changed"')), 1, 'and withdrawn at the same time');
+SELECT ok(test.is_waiting(pid), 'which waits') FROM two;
+SELECT dblink_exec('one', 'COMMIT');
+SELECT is(test.answer('two'), 'received', 'what has arrived stays');
+SELECT dblink_exec('one', 'BEGIN');
+SELECT is(test.ask('one', test.call('w2.csv', 'ingest_withdraw_files', 'reason', '"changed"')), 'refused', 'another is withdrawn');
+SELECT is(dblink_send_query('two', test.call('w2.csv', 'ingest_confirm_uploads', 'size_bytes', '4')), 1, 'and confirmed at the same time');
+SELECT ok(test.is_waiting(pid), 'which waits') FROM two;
+SELECT dblink_exec('one', 'COMMIT');
+SELECT is(test.answer('two'), 'refused', 'and hears that it is awaited no more');
+
 -- one agent revoked while its call waits
 SELECT dblink_exec('one', 'BEGIN');
 SELECT test.ask('one', format('SELECT ingest.revoke_agent(a.agent_id, %L, %L) IS NULL FROM ingest.agent AS a WHERE a.token_sha256 = %L', 'x', 'y',
@@ -81,7 +106,7 @@ SELECT isnt(test.answer('two'), NULL, 'and is answered when the revocation is un
 
 -- two claims at once, and order of events
 SELECT dblink_exec('one', format($$INSERT INTO storage.objects (bucket_id, name, metadata) SELECT f.bucket, f.object_path, '{"eTag": "x", "size": 4}'
-  FROM ingest.job_file AS f JOIN ingest.tenant AS t USING (tenant_id) WHERE t.slug = %L$$, test.slug()));
+  FROM ingest.job_file AS f JOIN ingest.tenant AS t USING (tenant_id) WHERE t.slug = %L AND f.state = 'awaiting_upload'$$, test.slug()));
 SELECT cmp_ok(test.ask('one', 'SELECT ingest.note_arrivals()')::int, '>=', 1, 'the file arrives');
 SELECT dblink_exec('one', 'BEGIN');
 SELECT is(test.ask('one', $$SELECT ingest.claim_next('one', 60) ->> 'tenant'$$), test.slug(), 'one worker claims the agency''s step');

@@ -89,7 +89,7 @@ SELECT ok(NOT test.work() @> ARRAY['stage l6.csv'], 'a line waits for a recipe t
 SELECT ingest.skip_file(job_file_id, 'export broken tonight', 'kim') FROM ingest.job_file WHERE relative_path = 'r6.csv' AND delivery_date = '2026-11-27';
 SELECT is(test.delivery('2026-11-27'), 'complete ', 'a skipped file counts as settled');
 SELECT ok(test.work() @> ARRAY['stage l6.csv'], 'and nothing waits for it');
-SELECT is((SELECT error_code || ' ' || state FROM ingest.job_file WHERE relative_path = 'r6.csv' AND delivery_date = '2026-11-27'), 'WB-2005 refused', 'the agent hears of a refusal');
+SELECT is((SELECT error_code || ' ' || state FROM ingest.job_file WHERE relative_path = 'r6.csv' AND delivery_date = '2026-11-27'), 'WB-2116 refused', 'the agent hears that it was set aside');
 
 -- one of two in a batch is surplus; a file in parts has come with its last part
 SELECT public.ingest_open_job('batch', '{"date": "2026-11-28", "name": "nightly"}', jsonb_build_array(test.offer('s1.csv', 's1', 'recipe'), test.offer('s2.csv', 's2', 'recipe'),

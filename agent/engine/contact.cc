@@ -8,6 +8,10 @@
 
 namespace waybill {
 
+namespace {
+constexpr std::int64_t kDecisionPauseMs = 60'000;
+}
+
 std::string problem_text(const Error& error) {
   return nlohmann::json{{"code", error.code().id}, {"message", error.what()}}.dump(
       -1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -31,8 +35,10 @@ void Contact::failed(const Error& error) {
   ++failures_;
   const auto* told = dynamic_cast<const CentralError*>(&error);
   const std::int64_t asked_ms = told == nullptr ? 0 : told->retry_after_ms();
-  const std::int64_t pause =
+  std::int64_t pause =
       error.is_transient() ? pause_ms(failures_, asked_ms, chance_) : kRetryPauseMaxMs;
+  // A person at central decides about the ledger, and waits for the answer.
+  if (error.code().id == error_code::kLedgerDiverged.id) pause = kDecisionPauseMs;
   not_before_steady_ms_ = clock_.steady_ms() + pause;
   log_error(error);
   ledger_.set_meta({{meta::kContactProblem, problem_text(error)}});

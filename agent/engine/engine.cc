@@ -53,7 +53,7 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
       registrar_({ports.clock, ports.central, ports.chance}, ledger, targets_,
                  identity_slug(ledger)),
       sender_({ports.clock, ports.central, ports.uploads, ports.chance}, ledger, targets_),
-      reconciler_(ports.clock, ports.central, ledger) {
+      reconciler_(ports.clock, ports.central, ledger, settings_.public_key) {
   fill_spec_book();
   if (const std::size_t count = ledger_.interrupt_running_uploads(); count > 0) {
     log_info(std::to_string(count) + " uploads were running when the agent ended; asking central");
@@ -95,6 +95,8 @@ bool Engine::guarded(const std::function<bool()>& stage) {
       record_problem(meta::kFolderProblem, problem_text(error));
       return false;
     }
+    // A ledger that central does not accept proves itself by a sync before anything else is asked.
+    if (error.code().id == error_code::kLedgerDiverged.id) has_synced_ = false;
     contact_.failed(error);
     return false;
   }

@@ -36,7 +36,8 @@ struct EngineSettings {
   TidySettings after_processed{};
   std::filesystem::path state_folder;
   std::vector<FetchConfig> fetches;
-  std::string version;  ///< of the program, for central's eyes
+  std::string version;       ///< of the program, for central's eyes
+  std::string public_key{};  ///< PEM; what the agent signs its manifests with
 };
 
 /// Everything outside. All must outlive the engine.

@@ -21,16 +21,22 @@ bool is_way_to_known_refusal(const JobFile& file, const wire::Change& last) {
 
 }  // namespace
 
-Reconciler::Reconciler(const Clock& clock, CentralApi& central, Ledger& ledger)
-    : clock_(clock), central_(central), ledger_(ledger) {}
+Reconciler::Reconciler(const Clock& clock, CentralApi& central, Ledger& ledger,
+                       std::string public_key)
+    : clock_(clock), central_(central), ledger_(ledger), public_key_(std::move(public_key)) {}
 
 SyncOutcome Reconciler::sync(const nlohmann::json& health) {
   wire::SyncRequest request;
   request.cursor = ledger_.meta_number(meta::kSyncCursor);
   request.health = health;
-  request.ledger.head = ledger_.head();
+  request.ledger = ledger_.proof();
+  request.ledger.public_key = public_key_;
   request.specs_digest = ledger_.meta(meta::kSpecsDigest);
   const wire::SyncAnswer answer = central_.sync(request);
+  if (answer.ledger_problem) {
+    throw Error(error_code::kLedgerDiverged, "sync", "ledger " + request.ledger.ledger_id,
+                answer.ledger_problem->message);
+  }
 
   // A central restored from a backup tells everything again, with numbers we have seen before.
   const bool is_retold = answer.cursor < request.cursor;

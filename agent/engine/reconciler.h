@@ -21,8 +21,11 @@ struct SyncOutcome {
 
 class Reconciler {
  public:
-  Reconciler(const Clock& clock, CentralApi& central, Ledger& ledger);
+  /// `public_key`: PEM of the key that signs our manifests; told with every sync.
+  Reconciler(const Clock& clock, CentralApi& central, Ledger& ledger, std::string public_key = {});
 
+  /// Throws what CentralApi throws, and WB-2007 when central does not accept this ledger: then
+  /// nothing of the answer was taken.
   SyncOutcome sync(const nlohmann::json& health);
 
  private:
@@ -36,6 +39,7 @@ class Reconciler {
   const Clock& clock_;
   CentralApi& central_;
   Ledger& ledger_;
+  std::string public_key_;
 };
 
 }  // namespace waybill

@@ -33,6 +33,16 @@ std::optional<Identity> read_identity(LedgerDatabase& database) {
   return out;
 }
 
+std::string to_text(const wire::LedgerHead& head) {
+  return std::to_string(head.seq) + " " + head.hash;
+}
+
+std::optional<wire::LedgerHead> parse_head(const std::string& text) {
+  const std::size_t space = text.find(' ');
+  if (space == std::string::npos) return std::nullopt;
+  return wire::LedgerHead{to_number(text.substr(0, space)), text.substr(space + 1)};
+}
+
 std::int64_t to_number(const std::string& text) {
   std::int64_t number = 0;
   std::from_chars(text.data(), text.data() + text.size(), number);

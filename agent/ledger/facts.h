@@ -8,6 +8,7 @@
 #include <string>
 
 #include "agent/ledger/identity.h"
+#include "core/wire.h"
 
 namespace waybill {
 
@@ -15,6 +16,9 @@ class LedgerDatabase;
 
 [[nodiscard]] std::string read_meta(LedgerDatabase& database, const char* name);
 [[nodiscard]] std::optional<Identity> read_identity(LedgerDatabase& database);
+/// "<seq> <hash>", as meta keeps heads; nothing when the text is none.
+[[nodiscard]] std::string to_text(const wire::LedgerHead& head);
+[[nodiscard]] std::optional<wire::LedgerHead> parse_head(const std::string& text);
 /// 0 when the text is no number.
 [[nodiscard]] std::int64_t to_number(const std::string& text);
 

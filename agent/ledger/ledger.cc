@@ -43,18 +43,6 @@ std::unique_ptr<FileLock> take_lock(FileSystem& files, const std::filesystem::pa
               "another instance of Waybill is using it");
 }
 
-std::string to_text(const std::vector<wire::DeliveryStatus>& deliveries) {
-  nlohmann::json out = nlohmann::json::array();
-  for (const wire::DeliveryStatus& delivery : deliveries) {
-    out.push_back({{"date", delivery.date},
-                   {"name", delivery.name},
-                   {"state", delivery.state},
-                   {"missing", delivery.missing},
-                   {"deadline_at_ms", delivery.deadline_at_ms}});
-  }
-  return out.dump();
-}
-
 }  // namespace
 
 Ledger::Ledger(FileSystem& files, const Clock& clock, const std::filesystem::path& state_folder)
@@ -62,9 +50,20 @@ Ledger::Ledger(FileSystem& files, const Clock& clock, const std::filesystem::pat
   files.make_folders(state_folder);
   lock_ = take_lock(files, state_folder);
   database_ = LedgerDatabase::open_for_writing(state_folder / kLedgerFileName);
+  begin_if_new();
 }
 
 Ledger::~Ledger() = default;
+
+/// Central tells ledgers apart by this id: a lost one that is made anew is another history.
+void Ledger::begin_if_new() {
+  if (!meta(meta::kLedgerId).empty()) return;
+  database_->transact("begin", "ledger", [&] {
+    const std::string ledger_id = random_uuid();
+    put_meta(meta::kLedgerId, ledger_id);
+    append_event({.kind = "ledger_begun", .detail = {{"ledger_id", ledger_id}}});
+  });
+}
 
 std::string Ledger::meta(const char* name) { return read_meta(*database_, name); }
 
@@ -137,21 +136,6 @@ void Ledger::store_specs(const wire::Specs& specs) {
                 .detail = {{"digest", specs.digest}, {"count", specs.specs.size()}}});
 }
 
-void Ledger::apply_sync(const SyncResult& result) {
-  database_->transact("record", "sync", [&] {
-    for (const Move& move : result.moves) move_one(move);
-    for (const SyncResult::Seen& seen : result.seen) mark_seen(seen);
-    if (result.specs) store_specs(*result.specs);
-    put_meta(meta::kSyncCursor, std::to_string(result.cursor));
-    put_meta(meta::kSettings, result.settings.dump());
-    put_meta(meta::kCentralDeliveries, to_text(result.deliveries));
-    put_meta(meta::kTenantState, result.tenant_state);
-    put_meta(meta::kTenantReason, result.tenant_reason);
-    put_meta(meta::kLastContactAtMs, std::to_string(clock_.now_ms()));
-    put_meta(meta::kContactProblem, "");
-  });
-}
-
 wire::LedgerHead Ledger::head() {
   return database_->guarded("read", "ledger head", [&]() -> wire::LedgerHead {
     Prepared find = database_->prepared(sql::kFindHead);
@@ -189,6 +173,7 @@ void Ledger::append_event(const EventDraft& draft) {
   add->bind(":prev_hash", event.prev_hash);
   add->bind(":hash", event.hash);
   add->exec();
+  put_meta(meta::kHead, to_text({event.seq, event.hash}));
 }
 
 }  // namespace waybill

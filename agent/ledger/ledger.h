@@ -57,6 +57,10 @@ inline constexpr const char* kLastScanFiles = "last_scan_files";
 inline constexpr const char* kContactProblem = "contact_problem";  ///< JSON {code, message} or ''
 inline constexpr const char* kFolderProblem = "folder_problem";    ///< JSON {code, message} or ''
 inline constexpr const char* kWatchProblem = "watch_problem";      ///< JSON {code, message} or ''
+inline constexpr const char* kLedgerId = "ledger_id";              ///< made with the ledger
+inline constexpr const char* kHead = "head";                       ///< last event: "<seq> <hash>"
+inline constexpr const char* kPendingHead = "pending_head";        ///< told central, no answer yet
+inline constexpr const char* kAnchoredHead = "anchored_head";  ///< the last central acknowledged
 }  // namespace meta
 
 /// What one sync brought, to be stored as one.
@@ -198,13 +202,18 @@ class Ledger {
   /// `event`: its kind; "" when it is none.
   void put_fetch(const FetchRecord& record, const std::string& event);
 
-  // ---- sync (ledger.cc)
+  // ---- sync (ledger_sync.cc)
+  /// What the next sync proves. The head in it is on disk before this returns, and stays the one
+  /// that is told until a sync is answered: a lost answer is asked for, not overtaken.
+  [[nodiscard]] wire::LedgerProof proof();
+  /// What the sync brought, and that central has acknowledged the head it was told.
   void apply_sync(const SyncResult& result);
   [[nodiscard]] wire::LedgerHead head();
 
  private:
   struct EventDraft;
 
+  void begin_if_new();
   void store_specs(const wire::Specs& specs);
   void put_meta(const char* name, const std::string& value);
   void append_event(const EventDraft& draft);

@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "sync/central_api.h"
 #include "sync/uploader.h"
+#include "tests/support/ledger_rules.h"
 
 namespace waybill {
 
@@ -33,6 +34,10 @@ class CentralModel final : public CentralApi {
     std::int64_t rows = -1;
     std::optional<wire::FileProblem> problem{};
     std::string duplicate_of{};
+    std::string delivery_date{};
+    std::string delivery_name{};
+    std::int64_t opened_at_ms = 0;
+    std::int64_t seq = 0;  ///< of its newest change
   };
 
   std::function<void(const std::string& call)> before_call = [](const std::string&) {};
@@ -44,6 +49,8 @@ class CentralModel final : public CentralApi {
   std::map<std::string, std::string> objects{};
   std::map<std::string, std::string> jobs{};  ///< job key -> "open" | "closed"
   bool tokens_expire = false;                 ///< every token is refused
+  LedgerRules ledger_rules{};
+  std::size_t inventory_page_max = 500;
 
   // ---- what the worker does: one step of one file; true when there was one
 
@@ -74,6 +81,9 @@ class CentralModel final : public CentralApi {
     }
   }
 
+  /// Central's operator accepts the ledger that was refused.
+  void accept_ledger() { ledger_rules.accept(); }
+
   /// An object arrives altered by something on the way.
   void corrupt(const std::string& path) { objects.at(path) += "x"; }
 
@@ -99,13 +109,14 @@ class CentralModel final : public CentralApi {
 
   wire::OpenJobAnswer open_job(const wire::OpenJobRequest& request) override {
     const Call call(*this, "open_job");
+    refuse_diverged();
     std::string& job = jobs.try_emplace(request.job_key.value, "open").first->second;
     if (job == "closed") {
       throw Error(error_code::kJobClosed, "call", "ingest_open_job", "this job is closed");
     }
     wire::OpenJobAnswer answer{JobId("job:" + request.job_key.value), "open", {}};
     for (const wire::OfferedFile& offer : request.files) {
-      answer.files.push_back(answer_for(take(request.job_key, offer), answer.files.size()));
+      answer.files.push_back(answer_for(take(request, offer), answer.files.size()));
     }
     call.done();
     return answer;
@@ -113,6 +124,7 @@ class CentralModel final : public CentralApi {
 
   std::vector<wire::FileAnswer> renew_uploads(const std::vector<JobFileId>& ids) override {
     const Call call(*this, "renew_uploads");
+    refuse_diverged();
     std::vector<wire::FileAnswer> out;
     for (const JobFileId& id : ids) {
       const File& file = need(id);
@@ -125,6 +137,7 @@ class CentralModel final : public CentralApi {
   std::vector<wire::FileAnswer> confirm_uploads(
       const std::vector<wire::ConfirmedFile>& confirmed) override {
     const Call call(*this, "confirm_uploads");
+    refuse_diverged();
     std::vector<wire::FileAnswer> out;
     for (const wire::ConfirmedFile& entry : confirmed) {
       File& file = need(entry.job_file_id);
@@ -139,6 +152,7 @@ class CentralModel final : public CentralApi {
   std::vector<wire::FileAnswer> withdraw_files(
       const std::vector<wire::WithdrawnFile>& withdrawn) override {
     const Call call(*this, "withdraw_files");
+    refuse_diverged();
     std::vector<wire::FileAnswer> out;
     for (const wire::WithdrawnFile& entry : withdrawn) {
       File& file = need(entry.job_file_id);
@@ -154,6 +168,7 @@ class CentralModel final : public CentralApi {
 
   wire::CloseJobAnswer close_job(const JobKey& key, const std::string& /*reason*/) override {
     const Call call(*this, "close_job");
+    refuse_diverged();
     jobs.at(key.value) = "closed";
     call.done();
     return {JobId("job:" + key.value), "closed"};
@@ -164,6 +179,11 @@ class CentralModel final : public CentralApi {
     syncs.push_back(request);
     wire::SyncAnswer answer;
     answer.server_time_ms = clock_.now_ms();
+    if (!ledger_rules.take(request.ledger)) {
+      answer.ledger_problem = {"WB-2007", "the ledger does not continue the one known here", {}};
+      call.done();
+      return answer;
+    }
     answer.cursor = static_cast<std::int64_t>(changes_.size());
     for (const wire::Change& change : changes_) {
       if (change.seq > request.cursor) answer.changes.push_back(change);
@@ -173,7 +193,27 @@ class CentralModel final : public CentralApi {
     return answer;
   }
 
-  wire::InventoryAnswer inventory(std::int64_t /*after*/) override { return {}; }
+  wire::InventoryAnswer inventory(std::int64_t after) override {
+    const Call call(*this, "inventory");
+    refuse_diverged();
+    wire::InventoryAnswer answer;
+    answer.after = after;
+    answer.cursor = static_cast<std::int64_t>(changes_.size());
+    for (std::size_t i = static_cast<std::size_t>(after); i < files_.size(); ++i) {
+      if (answer.files.size() == inventory_page_max) {
+        answer.more = true;
+        break;
+      }
+      answer.files.push_back(held(files_[i]));
+      answer.after = static_cast<std::int64_t>(i) + 1;
+    }
+    if (after == 0) {
+      answer.agent = enroll({});
+      answer.agent_name = "server";
+    }
+    call.done();
+    return answer;
+  }
 
   // ---- storage
 
@@ -218,6 +258,41 @@ class CentralModel final : public CentralApi {
     std::string name_;
   };
 
+  void refuse_diverged() const {
+    if (!ledger_rules.is_refused()) return;
+    throw Error(error_code::kLedgerDiverged, "call", "central", "this ledger is not accepted");
+  }
+
+  [[nodiscard]] wire::HeldFile held(const File& file) const {
+    wire::HeldFile out;
+    out.seq = file.seq;
+    out.opened_at_ms = file.opened_at_ms;
+    out.job_file_id = file.id;
+    out.job_id = JobId("job:" + file.job_key.value);
+    out.job_key = file.job_key;
+    out.is_job_open = jobs.at(file.job_key.value) == "open";
+    out.delivery_date = file.delivery_date;
+    out.delivery_name = file.delivery_name;
+    out.relative_path = file.offer.relative_path;
+    out.file_tag = file.offer.file_tag;
+    out.spec_version = 1;
+    out.content_sha256 = file.offer.content_sha256;
+    out.original_sha256 = original_of(file.offer);
+    out.part_number = file.offer.part_number;
+    out.part_count = file.offer.part_count;
+    out.first_source_row = file.offer.first_source_row;
+    out.chunk_number = file.offer.chunk_number;
+    out.chunk_count = file.offer.chunk_count;
+    out.size_bytes = file.offer.size_bytes;
+    out.modified_at_ms = file.offer.modified_at_ms;
+    out.state = file.state;
+    out.entity = file.offer.file_tag.value;
+    out.rows_staged = file.rows;
+    if (!file.duplicate_of.empty()) out.duplicate_of = {{"job_file_id", file.duplicate_of}};
+    out.error = file.problem;
+    return out;
+  }
+
   File& need(const JobFileId& id) {
     for (File& file : files_) {
       if (file.id == id) return file;
@@ -240,6 +315,7 @@ class CentralModel final : public CentralApi {
     change.rows_staged = file.rows;
     change.error = file.problem;
     changes_.push_back(change);
+    file.seq = change.seq;
     return true;
   }
 
@@ -272,7 +348,8 @@ class CentralModel final : public CentralApi {
     return nullptr;
   }
 
-  const File& take(const JobKey& key, const wire::OfferedFile& offer) {
+  const File& take(const wire::OpenJobRequest& request, const wire::OfferedFile& offer) {
+    const JobKey& key = request.job_key;
     for (const File& file : files_) {
       const bool is_same =
           file.offer.relative_path == offer.relative_path && is_same_content(file.offer, offer);
@@ -290,6 +367,9 @@ class CentralModel final : public CentralApi {
       file.state = "duplicate";
       file.duplicate_of = first->id.value;
     }
+    file.delivery_date = request.delivery_date;
+    file.delivery_name = request.delivery_name;
+    file.opened_at_ms = clock_.now_ms();
     files_.push_back(file);
     set(files_.back(), file.state);
     return files_.back();

@@ -1,5 +1,6 @@
 # Measurements of the optimised build, each beside a real alternative in the same run. Names choose
-# some of them: read_bench, stage_bench, staging_guard, large_file.
+# some of them: read_bench, stage_bench, staging_guard, large_file. What takes long and measures less
+# than it proves runs only when it is named: faults, kills.
 
 bench_wanted() {
   local name=$1
@@ -7,6 +8,8 @@ bench_wanted() {
   [ $# = 0 ] || [[ " $* " == *" $name "* ]] || return 1
   say "$name"
 }
+
+bench_named() { [ $# -gt 1 ] && bench_wanted "$@"; }
 
 run_bench() {
   ensure_packages
@@ -19,4 +22,8 @@ run_bench() {
     psql -X -q -d "$WAYBILL_TEST_POSTGRES" -c 'CREATE DATABASE staging_guard'
     "$root/tests/bench/staging_guard.sh" "${WAYBILL_TEST_POSTGRES/\/postgres\?//staging_guard?}"
   fi
+  ! bench_named faults "$@" || run_torture nights.py --all
+  ! bench_named kills "$@" || run_torture kills.py --kills "${WAYBILL_KILLS:-1000}"
 }
+
+run_torture() { WAYBILL_PROGRAMS="$root/build/release/bin" python3 -B "$root/tests/fault/$1" "${@:2}"; }

@@ -4,8 +4,7 @@ import hashlib
 import time
 import unittest
 
-from harness import ROOT, LoopTest
-from stalling_proxy import StallingProxy
+from harness import ROOT, Fault, FaultProxy, LoopTest
 
 GOOD = ROOT / "fixtures/exports/good"
 HEADER = (GOOD / "recipes_20261120.csv").read_bytes().splitlines(keepends=True)[0]
@@ -77,7 +76,9 @@ class AgentTest(LoopTest):
     def test_killed_in_mid_upload_and_restarted_it_ends_in_the_same_state(self):
         # Goal:   SIGKILL while bytes are on the wire loses nothing and stages nothing twice.
         # Method: a proxy holds the upload after a megabyte; the agent dies there; a new one runs.
-        proxy = StallingProxy(self.loop.port)
+        hold = [True]
+        proxy = FaultProxy(self.loop.port, lambda step: Fault("stall", after_bytes=1_000_000)
+                           if hold[0] and step.body_bytes > 1_000_000 else None)
         self.addCleanup(proxy.close)
         agent = self.agent(project_url=proxy.url)
         header, *rows = (GOOD / "components_20261120.csv").read_bytes().splitlines(keepends=True)
@@ -85,12 +86,11 @@ class AgentTest(LoopTest):
         path.write_bytes(header + b"".join(
             b"K%05d" % n + row[row.index(b";" if b";" in header else b","):]
             for n, row in enumerate(rows[:1] * 40_000)))
-        proxy.stall_after_bytes = 1_000_000
         agent.start()
         self.assertTrue(proxy.stalled.wait(60), "the upload never started")
         agent.process.kill()
         row = self.registered("harbor-kitchen", "components_big.csv", {"awaiting_upload"})
-        proxy.stall_after_bytes = None
+        hold[0] = False
         agent.start()
         after = self.registered("harbor-kitchen", "components_big.csv", {"archived"})
         self.assertEqual(after["job_file_id"], row["job_file_id"])

@@ -8,9 +8,10 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/fault")]
 
 import quayside  # noqa: E402  (the path is set above)
+from fault_proxy import Fault, FaultProxy  # noqa: E402
 from loop import Loop, LoopError, wait_until  # noqa: E402
 
 PROGRAMS = pathlib.Path(os.environ.get("WAYBILL_PROGRAMS", ROOT / "build/dev/bin"))
@@ -18,7 +19,7 @@ REAL_DATA = pathlib.Path(os.environ["WAYBILL_REAL_DATA"]) if os.environ.get("WAY
 FINAL = {"archived", "refused", "duplicate"}
 PATIENCE_S = 90  # sanitizers on a busy machine; what is awaited usually takes a second or two
 
-__all__ = ["FINAL", "Loop", "LoopError", "LoopTest", "PATIENCE_S", "PROGRAMS", "REAL_DATA", "ROOT", "quayside", "wait_until"]
+__all__ = ["FINAL", "Fault", "FaultProxy", "Loop", "LoopError", "LoopTest", "PATIENCE_S", "PROGRAMS", "REAL_DATA", "ROOT", "quayside", "wait_until"]
 
 
 class LoopTest(unittest.TestCase):

@@ -126,6 +126,20 @@ TEST_CASE("worker: a move whose answer was lost is found done", "[worker][fault]
   }
 }
 
+TEST_CASE("worker: a move that something else than Storage calls done is done again",
+          "[worker][fault]") {
+  World world;
+  world.storage.answer_moves_with_a_page(1);
+  const std::string file = world.deliver(5);
+  RunningWorker worker(world.central, world.storage.url());
+  REQUIRE(eventually([&] { return world.central.events(file, "step_failed") == 1; }));
+  CHECK(world.central.state_of(file) == "staged");
+  CHECK(world.central.field(file, "error_code") == "WB-4004");
+  world.central.make_due();
+  CHECK(world.central.reaches(file, "processed"));
+  CHECK(world.storage.get(world.central.field(file, "object_path")));
+}
+
 TEST_CASE("worker: asked to end in mid-file it ends at once, and the file is free again",
           "[worker][fault]") {
   World world;

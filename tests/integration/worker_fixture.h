@@ -90,6 +90,8 @@ class FakeStorage {
   /// From now on every read stops after `bytes` of the object until release().
   void hold_after(std::size_t bytes) { hold_after_ = static_cast<std::int64_t>(bytes); }
   void release() { hold_after_ = -1; }
+  /// The next moves are answered 200 with a web page, as by something on the way, and not done.
+  void answer_moves_with_a_page(int count) { pages_ = count; }
   /// Reads that are waiting in the middle of an object.
   [[nodiscard]] int held() const { return held_; }
 
@@ -196,6 +198,11 @@ class FakeStorage {
   void serve_move(Poco::Net::HTTPServerRequest& request, Poco::Net::HTTPServerResponse& response) {
     std::string text;
     Poco::StreamCopier::copyToString(request.stream(), text);
+    if (pages_ > 0 && pages_-- > 0) {
+      response.setContentType("text/html");
+      response.send() << "<html>please log in</html>";
+      return;
+    }
     const json body = json::parse(text);
     const std::string from = body.at("sourceKey");
     const std::string to = body.at("destinationKey");
@@ -212,6 +219,7 @@ class FakeStorage {
   OnRead on_read_;
   std::atomic<std::int64_t> hold_after_{-1};
   std::atomic<int> held_{0};
+  std::atomic<int> pages_{0};
   Poco::Net::HTTPServer server_;
 };
 

@@ -1,0 +1,112 @@
+"""Lanes: agencies side by side on one central, each with its agent, its faulty line and its truth.
+
+Place:   tests/fault, above scripts/loop.py. A lane's rounds are independent of the other lanes', because
+         central works on agencies side by side and a fault belongs to one agency's traffic.
+"""
+
+import pathlib
+import re
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from exports import Truth, write_agency  # noqa: E402  (the path is set above)
+from fault_proxy import FaultProxy  # noqa: E402
+from loop import Loop, LoopError, wait_until  # noqa: E402
+from oracle import Ledger, Oracle  # noqa: E402
+
+__all__ = ["Central", "Lane", "LoopError", "ROOT", "SETTLED", "wait_until"]
+
+SETTLED = {"processed", "archived", "refused", "duplicate", "superseded", "vanished"}
+SETTINGS = {"set_wait_s": "20"}
+AGENT = {  # as fast as the configuration allows
+    "ready": {"quiet_ms": 100}, "scan": {"interval_ms": 400}, "sync": {"interval_ms": 1000},
+    "delivery": {"close_after_idle_ms": 200}, "upload": {"parallel": 1},
+}
+
+
+def lane_of(head, body):
+    """The lane a worker's storage request is about: object paths begin with the agency's slug."""
+    found = re.search(rb"lane-[a-z0-9-]+", head) or re.search(rb"lane-[a-z0-9-]+", body or b"")
+    return found.group().decode() if found else ""
+
+
+class Central:
+    """PostgreSQL, stand-in and worker, the worker behind a faulty line of its own."""
+
+    def __init__(self, folder, programs, server_url=None, workers=4, lease_s=5):
+        self.loop = Loop(folder, programs, server_url)
+        self.workers, self.lease_s = workers, lease_s
+        self.worker = self.line = None
+        self.lanes = []
+
+    def start(self):
+        self.loop.start([], worker=False)
+        for name, value in SETTINGS.items():
+            if self.loop.database.value(f"SELECT count(*) AS n FROM ingest.setting WHERE name = '{name}'"):
+                self.loop.database.run(f"SET ROLE service_role; SELECT ingest.put_setting('{name}', '{value}', 'fault test')")
+        self.line = FaultProxy(self.loop.port, key_of=lane_of)
+        self.start_worker()
+        return self
+
+    def start_worker(self):
+        direct, self.loop.project_url = self.loop.project_url, self.line.url
+        try:
+            self.worker = self.loop.start_worker(workers=self.workers, poll_ms=50, lease_s=self.lease_s)
+        finally:
+            self.loop.project_url = direct
+
+    def lane(self, name, **settings):
+        self.lanes.append(Lane(self, name, **settings))
+        return self.lanes[-1]
+
+    def close(self):
+        for lane in self.lanes:
+            lane.line.close()
+        if self.line:
+            self.line.close()
+        self.loop.close()
+
+
+class Lane:
+    """One agency: slug lane-NAME, its agent behind self.line, and everything it ever exported."""
+
+    def __init__(self, central, name, **settings):
+        self.central, self.loop = central, central.loop
+        self.slug = f"lane-{name}"
+        self.loop.central("agency", "put", write_agency(self.loop.folder / "agencies" / self.slug, self.slug))
+        self.line = FaultProxy(self.loop.port, token_secret=self.loop.keys["jwt_secret"])
+        self.agent = self.loop.agent(self.slug, self.slug, project_url=self.line.url, **{**AGENT, **settings})
+        self.truth = Truth(self.agent.export)
+        self.ledger = Ledger(self.agent.folder / "state")
+        self.oracle = Oracle(self.loop, self.slug, self.agent.folder / "state", self.truth)
+
+    def unsettled(self, prefix=""):
+        """Paths of last contents that the ledger does not yet tell an end of."""
+        ends = {}
+        for file in self.ledger.versions(prefix):
+            key = file["relative_path"], file["original_sha256"]
+            ends[key] = ends.get(key, True) and file["state"] in SETTLED
+        return [export.path for export in self.truth.below(prefix)
+                if export.is_last and not ends.get((export.path, export.sha256))]
+
+    def wait_settled(self, prefix="", timeout_s=60):
+        """Waits for an end of everything; the paths that have none when the time is over."""
+        deadline = time.monotonic() + timeout_s
+        while left := self.unsettled(prefix):
+            if time.monotonic() > deadline:
+                return left
+            if not self.agent.process.running():
+                raise LoopError(f"{self.agent.name} ended by itself:\n{self.agent.process.tail(30)}")
+            time.sleep(0.05)
+        return []
+
+    def uploads(self):
+        """{object path: how often its whole body was taken with a 2xx}, of the line's present exchanges."""
+        taken = {}
+        for step in self.line.exchanges:
+            if step.method == "PUT" and 200 <= step.status < 300:
+                taken[step.path] = taken.get(step.path, 0) + 1
+        return taken

@@ -1,0 +1,196 @@
+"""Nights with one fault: every kind of fault at every step of the exchange, each judged by the oracle.
+
+Method:  a clean night tells how many steps there are; then each (side, kind, step) is a night of its own.
+         The line counts the requests from the agent's start, so the fault's place is exact; uploads go
+         one after the other. The worker's steps are counted per agency.
+Run:     python3 tests/fault/nights.py --programs build/release/bin --all
+         --seed and --sample choose some of them; --only agent:truncated:7 replays one.
+"""
+
+import collections
+import queue
+import random
+import sys
+import threading
+import time
+
+import settings
+from exports import night
+from fault_proxy import KINDS, Fault
+from lanes import Central
+
+AGENT_KINDS = [kind for kind in KINDS if kind != "stall"]
+WORKER_KINDS = ["refused", "drop_request", "lost_response", "drop_response", "truncated", "unavailable", "busy",
+                "gateway_timeout", "portal", "delay", "slow_response", "duplicate_last", "late_duplicate"]
+NIGHT_TIMEOUT_S = 90
+CHUNKS_MAX = 4  # of the largest file of a night
+PAUSE_S = {"delay": 1.5, "late_duplicate": 2.5}
+
+
+class Case(collections.namedtuple("Case", "side kind step")):
+    def __str__(self):
+        return f"{self.side}:{self.kind}:{self.step}"
+
+    def rule(self):
+        fault = Fault(self.kind, pause_s=PAUSE_S.get(self.kind, 0.7))
+        return lambda exchange: fault if exchange.number == self.step else None
+
+
+class Nights:
+    """Runs cases on some lanes side by side and collects what the oracle says."""
+
+    def __init__(self, central, lanes):
+        self.central = central
+        self.lanes = [central.lane(f"n{number}") for number in range(lanes)]
+        self.counts = collections.Counter()   # nights by "side:kind", and those whose fault happened
+        self.happened = collections.Counter()
+        self.failures = []
+        self.clean_bodies = 0
+        self._worker_rules = {}
+        central.line.rule = lambda exchange: self._worker_rules.get(exchange.key, lambda _: None)(exchange)
+
+    def steps(self):
+        """(steps of the agent, steps of the worker) in a night without a fault."""
+        lane = self.lanes[0]
+        wrong = self.night(lane, None, "clean")
+        if wrong:
+            raise AssertionError(f"a night without faults is not clean: {wrong}")
+        worker = [step for step in self.central.line.exchanges if step.key == lane.slug]
+        return len(lane.line.exchanges), len(worker)
+
+    def run(self, cases):
+        work = queue.SimpleQueue()
+        for number, case in enumerate(cases):
+            work.put((number, case))
+        threads = [threading.Thread(target=self._drain, args=(lane, work)) for lane in self.lanes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for lane in self.lanes:
+            self._note(None, lane.oracle.check() + lane.oracle.chain_of_custody())
+
+    def _drain(self, lane, work):
+        while True:
+            try:
+                number, case = work.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                self._note(case, self.night(lane, case, f"{number:05}"))
+            except Exception as error:  # a broken harness is a failure with the case's name, not a silent end
+                self._note(case, [f"{type(error).__name__}: {error}"])
+
+    def _note(self, case, wrong):
+        for sentence in wrong:
+            print(f"BROKEN {case}: {sentence}", flush=True)
+        if wrong:
+            self.failures.append((case, wrong))
+
+    def night(self, lane, case, folder):
+        """One night in a folder of its own; what the oracle finds wrong."""
+        agents_rule = case.rule() if case and case.side == "agent" else None
+        lane.line.reset(agents_rule)
+        steps_before = sum(step.key == lane.slug for step in self.central.line.exchanges)
+        if case and case.side == "worker":
+            rule, at = Case(*case).rule(), steps_before
+            self._worker_rules[lane.slug] = lambda step: rule(Numbered(step.number - at))
+        night(lane.truth, folder)
+        began = time.monotonic()
+        lane.agent.start()
+        try:
+            left = lane.wait_settled(folder + "/", NIGHT_TIMEOUT_S)
+            lane.line.settle()
+            self.central.line.settle()
+            wrong = self._once_more(lambda: lane.oracle.check(folder + "/"))
+            wrong += [f"{path}: no end after {time.monotonic() - began:.0f} s" for path in left]
+        finally:
+            self._worker_rules.pop(lane.slug, None)
+            lane.agent.process.stop()
+        faults = [step for step in lane.line.exchanges if step.fault]
+        faults += [step for step in self.central.line.exchanges[-2000:] if step.key == lane.slug and step.fault
+                   and step.number > steps_before]
+        wrong += self._sent_too_often(lane, case)
+        if case:
+            self.counts[f"{case.side}:{case.kind}"] += 1
+            self.happened[f"{case.side}:{case.kind}"] += bool(faults)
+        return wrong
+
+    @staticmethod
+    def _once_more(check):
+        """Central and ledger may be one sync apart for a moment: judged when it stays."""
+        wrong = check()
+        deadline = time.monotonic() + 10
+        while wrong and time.monotonic() < deadline:
+            time.sleep(0.3)
+            wrong = check()
+        return wrong
+
+    def _sent_too_often(self, lane, case):
+        """No path takes two bodies; only a fault on the way to storage costs a body, and only one."""
+        wrong = [f"{path} was taken {count} times" for path, count in lane.uploads().items()
+                 if count > 1 and not (case and "duplicate" in case.kind)]
+        bodies = sum(step.forwarded and step.method in ("PUT", "PATCH") for step in lane.line.exchanges)
+        if case is None:
+            self.clean_bodies = bodies
+            return wrong
+        hit = [step for step in lane.line.exchanges if step.fault and "/storage/" in step.path]
+        allowed = self.clean_bodies + (0 if not hit else CHUNKS_MAX if case.kind == "corrupt" else 1)
+        if bodies > allowed:
+            wrong.append(f"{bodies} bodies were sent, {allowed} are enough")
+        return wrong
+
+
+class Numbered(collections.namedtuple("Numbered", "number")):
+    """What a case's rule looks at."""
+
+
+def cases_of(steps, worker_steps):
+    """Every fault at every step, and two beyond: a fault may lengthen the exchange."""
+    return ([Case("agent", kind, step) for step in range(1, steps + 3) for kind in AGENT_KINDS]
+            + [Case("worker", kind, step) for step in range(1, worker_steps + 3) for kind in WORKER_KINDS])
+
+
+def arguments():
+    parser = settings.parser(__doc__)
+    parser.add_argument("--all", action="store_true", help="every case, not a sample")
+    parser.add_argument("--sample", type=int, default=60, help="cases to choose")
+    parser.add_argument("--only", action="append", metavar="SIDE:KIND:STEP", help="this case; may be repeated")
+    parser.add_argument("--lanes", type=int, default=8, help="nights side by side")
+    return parser.parse_args()
+
+
+def choose(args, every):
+    if args.only:
+        parts = [text.split(":") for text in args.only]
+        return [Case(side, kind, int(step)) for side, kind, step in parts]
+    if args.all:
+        return every
+    return random.Random(args.seed).sample(every, min(args.sample, len(every)))
+
+
+def run(args, folder):
+    central = Central(folder, args.programs, args.server)
+    try:
+        central.start()
+        nights = Nights(central, args.lanes)
+        steps, worker_steps = nights.steps()
+        cases = choose(args, cases_of(steps, worker_steps))
+        print(f"seed {args.seed}: a night has {steps} steps of the agent and {worker_steps} of the worker; "
+              f"{len(cases)} nights with a fault, {args.lanes} side by side", flush=True)
+        began = time.monotonic()
+        nights.run(cases)
+        for name in sorted(nights.counts):
+            print(f"{name:28} {nights.counts[name]:4} nights, the fault happened in {nights.happened[name]}")
+        orphans = sum(len(lane.oracle.orphans()[0]) for lane in nights.lanes)
+        print(f"{sum(nights.counts.values())} nights in {time.monotonic() - began:.0f} s, "
+              f"{len(nights.failures)} broken; {orphans} objects wait for the orphan sweep")
+        for case, _ in nights.failures:
+            print(f"again: --seed {args.seed} --only {case}")
+        return not nights.failures
+    finally:
+        central.close()
+
+
+if __name__ == "__main__":
+    sys.exit(settings.in_folder(arguments(), run))

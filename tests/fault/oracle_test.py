@@ -1,0 +1,108 @@
+"""The oracle sees what it is there for: each kind of damage is planted, told, and taken back."""
+
+import os
+import pathlib
+import shutil
+import sqlite3
+import tempfile
+import unittest
+
+from exports import make, night
+from lanes import ROOT, Central, wait_until
+
+PROGRAMS = pathlib.Path(os.environ.get("WAYBILL_PROGRAMS", ROOT / "build/dev/bin"))
+
+
+class OracleTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="waybill-fault-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
+        cls.central = Central(cls.folder, PROGRAMS, os.environ.get("WAYBILL_TEST_POSTGRES"))
+        cls.addClassCleanup(cls.central.close)
+        cls.central.start()
+        cls.lane = cls.central.lane("oracle")
+        night(cls.lane.truth, "0")
+        cls.lane.agent.start()
+        left = cls.lane.wait_settled()
+        cls.wait_archived()
+        cls.lane.agent.process.stop()
+        cls.central.worker.stop()  # it would mend what the tests do
+        assert not left, left
+
+    @classmethod
+    def wait_archived(cls):
+        ends = {"archived", "refused", "duplicate"}
+        wait_until(lambda: {file["state"] for file in cls.lane.ledger.versions()} == ends and not cls.lane.oracle.check(),
+                   30, "a night archived and clean")
+
+    def told(self, words):
+        wrong = self.lane.oracle.check()
+        self.assertTrue(any(words in sentence for sentence in wrong), f"{words}: {wrong}")
+
+    def central_change(self, change, back, words):
+        run = self.lane.loop.database.run
+        run("SET session_replication_role = replica; " + change)
+        try:
+            self.told(words)
+        finally:
+            run("SET session_replication_role = replica; " + back)
+        self.assertEqual(self.lane.oracle.check(), [])
+
+    def test_rows_that_are_missing_doubled_or_of_nobody(self):
+        self.central_change("CREATE TABLE kept AS SELECT * FROM staging.party WHERE payload ->> 'party_code' LIKE '%small_1-3'; "
+                            "DELETE FROM staging.party r USING kept k WHERE r.job_file_id = k.job_file_id AND r.source_row = k.source_row",
+                            "INSERT INTO staging.party SELECT * FROM kept; DROP TABLE kept", "its staged rows are not its rows")
+        self.central_change("INSERT INTO staging.party SELECT tenant_id, job_id, job_file_id, source_row + 100, natural_key, payload "
+                            "FROM staging.party WHERE payload ->> 'party_code' LIKE '%small_2-1'",
+                            "DELETE FROM staging.party WHERE source_row > 200 OR source_row = 101 AND payload ->> 'party_code' LIKE '%small_2-1'",
+                            "the registry tells 9 rows, staging has 10")
+        self.central_change("INSERT INTO staging.party SELECT tenant_id, job_id, gen_random_uuid(), 7777, natural_key, payload "
+                            "FROM staging.party WHERE payload ->> 'party_code' LIKE '%small_2-1'",
+                            "DELETE FROM staging.party WHERE source_row = 7777", "never complete in the folder")
+
+    def test_states_that_differ_at_the_ends(self):
+        self.central_change("UPDATE ingest.job_file SET state = 'processed', archived_at = NULL WHERE relative_path = '0/small_2.csv' AND state = 'archived'",
+                            "UPDATE ingest.job_file SET state = 'archived' WHERE relative_path = '0/small_2.csv' AND state = 'processed'",
+                            "at central")
+
+    def test_objects_that_are_missing_or_altered(self):
+        file = next(f for f in self.lane.oracle.registry() if f["relative_path"] == "0/small_2.csv")
+        path = self.lane.oracle.object_file(file["version"])
+        content = path.read_bytes()
+        for wrong, words in ((content[:-1] + b"x", "are not those of its SHA-256"), (content[:-3], "are not those of its SHA-256")):
+            path.write_bytes(wrong)
+            self.told(words)
+        path.unlink()
+        self.told("has a row and no bytes")
+        path.write_bytes(content)
+
+    def test_a_ledger_that_was_edited(self):
+        base = sqlite3.connect(self.lane.ledger.path)
+        base.execute("UPDATE job_file SET state = 'refused' WHERE relative_path = '0/small_2.csv'")
+        base.commit()
+        self.told("its last event led to archived")
+        base.execute("UPDATE job_file SET state = 'archived' WHERE relative_path = '0/small_2.csv'")
+        trigger = base.execute("SELECT sql FROM sqlite_master WHERE name = 'an_event_is_never_changed'").fetchone()[0]
+        base.execute("DROP TRIGGER an_event_is_never_changed")
+        at, = base.execute("SELECT at_ms FROM event WHERE seq = 4").fetchone()
+        for time_ms in (at + 1, at):
+            base.execute("UPDATE event SET at_ms = ? WHERE seq = 4", (time_ms,))
+            base.commit()
+            if time_ms != at:
+                self.told("chain is broken at event 4")
+        base.execute(trigger)
+        base.commit()
+        base.close()
+        self.assertEqual(self.lane.oracle.check(), [])
+
+    def test_a_file_that_was_lost_on_the_way(self):
+        self.lane.truth.exports.append(make("0/small_lost.csv", 3))
+        self.told("in the folder, and not in the ledger")
+        self.told("neither staged nor refused")
+        self.lane.truth.exports.pop()
+        self.assertEqual(self.lane.oracle.check(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

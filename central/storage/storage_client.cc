@@ -189,14 +189,14 @@ void StorageClient::move(const std::string& bucket, const std::string& from,
   request.body =
       nlohmann::json{{"bucketId", bucket}, {"sourceKey", from}, {"destinationKey", to}}.dump();
   const HttpResponse response = send(request, "move object", from);
-  // A 2xx is proof only in Storage's own words: something on the way may have answered in its place.
+  // A 2xx is proof only in Storage's own words: something on the way may have answered in its
+  // place.
   if (response.is_success() && nlohmann::json::parse(response.body, nullptr, false).is_object()) {
     return;
   }
-  const Error error = response.is_success()
-                          ? Error(error_code::kStorageUnavailable, "move object", from,
-                                  "the answer is no JSON object")
-                          : to_error(response, "move object", from);
+  const Error error = response.is_success() ? Error(error_code::kStorageUnavailable, "move object",
+                                                    from, "the answer is no JSON object")
+                                            : to_error(response, "move object", from);
   if (error.is_transient() && &error.code() != &error_code::kObjectMissing) throw error;
   // Refused because an earlier call did it and its answer was lost?
   if (!info(bucket, from) && info(bucket, to)) return;

@@ -8,6 +8,14 @@
 
 namespace waybill {
 
+namespace {
+
+/// How often other bytes than the verified ones must come before the file is refused: the line may
+/// have altered them, or something on the way may have answered in Storage's place.
+constexpr std::int64_t kAlteredReadsMax = 3;
+
+}  // namespace
+
 void check_may_go_on(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold& hold) {
   if (hold.lost()) {
     throw Error(error_code::kLeaseLost, to_string(claim.step), claim.relative_path,
@@ -34,6 +42,10 @@ Measured read_object(const StepTools& tools, const Claim& claim, const LeaseKeep
 }
 
 void refuse_altered(const StepTools& tools, const Claim& claim) {
+  if (claim.attempt < kAlteredReadsMax) {
+    throw Error(error_code::kStorageUnavailable, "read object", claim.object_path,
+                "other bytes came than those that had been verified");
+  }
   const nlohmann::json error = {
       {"code", error_code::kContentMismatch.id},
       {"message", "the stored bytes changed after they had been verified"}};

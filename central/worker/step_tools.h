@@ -43,8 +43,9 @@ void check_may_go_on(const StepTools& tools, const Claim& claim, const LeaseKeep
 Measured read_object(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold& hold,
                      const std::function<void(std::string_view)>& taker);
 
-/// The stored bytes are no longer the verified ones: nothing of them may be used. The agency may
-/// send the file again, and the record shows that the copy was altered centrally.
+/// Other bytes were read than the verified ones: nothing of them may be used. They are read again
+/// (throws WB-4004), and when they stay other the file is refused: the agency may send it again,
+/// and the record shows that the copy was altered centrally.
 void refuse_altered(const StepTools& tools, const Claim& claim);
 
 void log_refusal(const Claim& claim, const nlohmann::json& error);

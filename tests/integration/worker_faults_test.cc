@@ -66,10 +66,35 @@ TEST_CASE("worker: bytes altered after they were verified are refused, not stage
   });
   const std::string file = world.deliver(50);
   RunningWorker worker(world.central, world.storage.url());
+  for (int attempt = 1; attempt <= 2; ++attempt) {
+    REQUIRE(eventually([&] { return world.central.events(file, "step_failed") == attempt; }));
+    CHECK(world.central.field(file, "error_code") == "WB-4004");
+    world.central.make_due();
+  }
   REQUIRE(world.central.reaches(file, "refused"));
   CHECK(world.central.field(file, "error_code") == "WB-4003");
   CHECK(world.central.events(file, "hash_matched") == 1);
   CHECK(world.central.staged_rows(file) == 0);
+}
+
+TEST_CASE("worker: bytes altered on the way to staging are read again", "[worker][fault]") {
+  World world;
+  std::atomic<int> reads{0};
+  const std::string file = world.deliver(50);
+  const std::string path = world.central.field(file, "object_path");
+  const std::string good = *world.storage.get(path);
+  world.storage.on_read([&](const std::string&) {
+    std::string answer = good;
+    if (++reads == 2) answer[answer.size() - 20] ^= 1;
+    world.storage.put(path, answer);
+    return 0;
+  });
+  RunningWorker worker(world.central, world.storage.url());
+  REQUIRE(eventually([&] { return world.central.events(file, "step_failed") == 1; }));
+  CHECK(world.central.staged_rows(file) == 0);
+  world.central.make_due();
+  CHECK(world.central.reaches(file, "processed"));
+  CHECK(world.central.staged_rows(file) == 50);
 }
 
 TEST_CASE("worker: a store in trouble is tried again later", "[worker][fault]") {

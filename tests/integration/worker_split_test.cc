@@ -123,6 +123,10 @@ TEST_CASE("split: bytes altered between hashing and cutting are refused", "[work
   });
   const std::string file = world.deliver(export_of("R", 350));
   RunningWorker worker(world.central, world.storage.url());
+  for (int attempt = 1; attempt <= 2; ++attempt) {
+    REQUIRE(eventually([&] { return world.central.events(file, "step_failed") == attempt; }));
+    world.central.make_due();
+  }
   REQUIRE(world.central.reaches(file, "refused"));
   CHECK(world.central.field(file, "error_code") == "WB-4003");
   CHECK(world.central.value("SELECT count(*) FROM staging.recipe") == "0");

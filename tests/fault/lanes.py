@@ -4,6 +4,7 @@ Place:   tests/fault, above scripts/loop.py. A lane's rounds are independent of 
          central works on agencies side by side and a fault belongs to one agency's traffic.
 """
 
+import os
 import pathlib
 import re
 import sys
@@ -70,6 +71,16 @@ class Central:
         self.loop.close()
 
 
+def damage(path, how):
+    """Deleted, zeroed, or cut in half."""
+    if how == "deleted" or path.name.endswith("-shm"):
+        path.unlink()
+    elif how == "zeroed":
+        path.write_bytes(bytes(path.stat().st_size))
+    else:
+        os.truncate(path, path.stat().st_size // 2)
+
+
 class Lane:
     """One agency: slug lane-NAME, its agent behind self.line, and everything it ever exported."""
 
@@ -92,16 +103,23 @@ class Lane:
         return [export.path for export in self.truth.below(prefix)
                 if export.is_last and not ends.get((export.path, export.sha256))]
 
-    def wait_settled(self, prefix="", timeout_s=60):
-        """Waits for an end of everything; the paths that have none when the time is over."""
+    def wait_settled(self, prefix="", timeout_s=60, mend=lambda: False):
+        """Waits for an end of everything; the paths that have none when the time is over. `mend` is asked
+        again and again and tells whether it has started the agent again."""
         deadline = time.monotonic() + timeout_s
-        while left := self.unsettled(prefix):
+        while mend() or (left := self.unsettled(prefix)):
             if time.monotonic() > deadline:
                 return left
-            if not self.agent.process.running():
+            if not self.agent.process.running() and not mend():
                 raise LoopError(f"{self.agent.name} ended by itself:\n{self.agent.process.tail(30)}")
             time.sleep(0.05)
         return []
+
+    def lose_ledger(self, how="deleted"):
+        """Damages the ledger of an agent that does not run."""
+        for path in self.ledger.path.parent.glob("ledger.sqlite3*"):
+            if path.name in ("ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm"):
+                damage(path, how)
 
     def uploads(self):
         """{object path: how often its whole body was taken with a 2xx}, of the line's present exchanges."""

@@ -19,9 +19,13 @@ from exports import night
 from fault_proxy import KINDS, Fault
 from lanes import Central
 
-AGENT_KINDS = [kind for kind in KINDS if kind != "stall"]
+AGENT_KINDS = [kind for kind in KINDS if kind != "stall"]  # and KILLS
 WORKER_KINDS = ["refused", "drop_request", "lost_response", "drop_response", "truncated", "unavailable", "busy",
                 "gateway_timeout", "portal", "delay", "slow_response", "duplicate_last", "late_duplicate"]
+# The agent is killed in the step, at these moments of it, and started again; the last two without its ledger.
+KILLS = {"killed_head": "head", "killed_half": "half", "killed_forwarded": "forwarded", "killed_answered": "answered",
+         "killed_relayed": "relayed", "ledger_lost": "forwarded", "ledger_lost_later": "relayed"}
+LEDGER_LOST = {"ledger_lost": "deleted", "ledger_lost_later": "zeroed"}
 NIGHT_TIMEOUT_S = 90
 CHUNKS_MAX = 4  # of the largest file of a night
 PAUSE_S = {"delay": 1.5, "late_duplicate": 2.5}
@@ -32,6 +36,8 @@ class Case(collections.namedtuple("Case", "side kind step")):
         return f"{self.side}:{self.kind}:{self.step}"
 
     def rule(self):
+        if self.kind in KILLS:
+            return lambda exchange: None
         fault = Fault(self.kind, pause_s=PAUSE_S.get(self.kind, 0.7))
         return lambda exchange: fault if exchange.number == self.step else None
 
@@ -97,15 +103,17 @@ class Nights:
             self._worker_rules[lane.slug] = lambda step: rule(Numbered(step.number - at))
         night(lane.truth, folder)
         began = time.monotonic()
+        kill = AgentKill(lane, case) if case and case.kind in KILLS else None
         lane.agent.start()
         try:
-            left = lane.wait_settled(folder + "/", NIGHT_TIMEOUT_S)
+            left = lane.wait_settled(folder + "/", NIGHT_TIMEOUT_S, kill.mend if kill else lambda: False)
             lane.line.settle()
             self.central.line.settle()
             wrong = self._once_more(lambda: lane.oracle.check(folder + "/"))
             wrong += [f"{path}: no end after {time.monotonic() - began:.0f} s" for path in left]
         finally:
             self._worker_rules.pop(lane.slug, None)
+            lane.line.hook = None
             lane.agent.process.stop()
         faults = [step for step in lane.line.exchanges if step.fault]
         faults += [step for step in self.central.line.exchanges[-2000:] if step.key == lane.slug and step.fault
@@ -113,7 +121,7 @@ class Nights:
         wrong += self._sent_too_often(lane, case)
         if case:
             self.counts[f"{case.side}:{case.kind}"] += 1
-            self.happened[f"{case.side}:{case.kind}"] += bool(faults)
+            self.happened[f"{case.side}:{case.kind}"] += bool(faults or kill and kill.fired)
         return wrong
 
     @staticmethod
@@ -134,12 +142,37 @@ class Nights:
         if case is None:
             self.clean_bodies = bodies
             return wrong
-        hit = [step for step in lane.line.exchanges if step.fault and "/storage/" in step.path]
+        hit = [step for step in lane.line.exchanges if "/storage/" in step.path
+               and (step.fault or case.kind in KILLS and step.number == case.step)]
         is_new_path = case.kind == "corrupt" or case == ("worker", "portal", case.step)  # central read other bytes
         allowed = self.clean_bodies + (CHUNKS_MAX if is_new_path else 1 if hit else 0)
         if bodies > allowed:
             wrong.append(f"{bodies} bodies were sent, {allowed} are enough")
         return wrong
+
+
+class AgentKill:
+    """Kills a lane's agent in one step; mend() starts it again, with or without its ledger."""
+
+    def __init__(self, lane, case):
+        self.lane, self.case = lane, case
+        self.fired = self.mended = False
+        lane.line.hook = self._look
+
+    def _look(self, exchange, moment):
+        if not self.fired and exchange.number == self.case.step and moment == KILLS[self.case.kind]:
+            self.fired = True
+            self.lane.agent.process.child.kill()
+
+    def mend(self):
+        if not self.fired or self.mended:
+            return False
+        self.mended = True
+        self.lane.agent.process.child.wait()
+        if self.case.kind in LEDGER_LOST:
+            self.lane.lose_ledger(LEDGER_LOST[self.case.kind])
+        self.lane.agent.start()
+        return True
 
 
 class Numbered(collections.namedtuple("Numbered", "number")):
@@ -148,7 +181,7 @@ class Numbered(collections.namedtuple("Numbered", "number")):
 
 def cases_of(steps, worker_steps):
     """Every fault at every step, and two beyond: a fault may lengthen the exchange."""
-    return ([Case("agent", kind, step) for step in range(1, steps + 3) for kind in AGENT_KINDS]
+    return ([Case("agent", kind, step) for step in range(1, steps + 3) for kind in (*AGENT_KINDS, *KILLS) if kind not in LEDGER_LOST]
             + [Case("worker", kind, step) for step in range(1, worker_steps + 3) for kind in WORKER_KINDS])
 
 

@@ -87,6 +87,7 @@ class Lane:
     def __init__(self, central, name, **settings):
         self.central, self.loop = central, central.loop
         self.slug = f"lane-{name}"
+        self.ends = SETTLED
         self.loop.central("agency", "put", write_agency(self.loop.folder / "agencies" / self.slug, self.slug))
         self.line = FaultProxy(self.loop.port, token_secret=self.loop.keys["jwt_secret"])
         self.agent = self.loop.agent(self.slug, self.slug, project_url=self.line.url, **{**AGENT, **settings})
@@ -99,7 +100,7 @@ class Lane:
         ends = {}
         for file in self.ledger.versions(prefix):
             key = file["relative_path"], file["original_sha256"]
-            ends[key] = ends.get(key, True) and file["state"] in SETTLED
+            ends[key] = ends.get(key, True) and file["state"] in self.ends
         return [export.path for export in self.truth.below(prefix)
                 if export.is_last and not ends.get((export.path, export.sha256))]
 

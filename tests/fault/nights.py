@@ -17,7 +17,7 @@ import time
 import settings
 from exports import night
 from fault_proxy import KINDS, Fault
-from lanes import Central
+from lanes import SETTLED, Central
 
 AGENT_KINDS = [kind for kind in KINDS if kind != "stall"]  # and KILLS
 WORKER_KINDS = ["refused", "drop_request", "lost_response", "drop_response", "truncated", "unavailable", "busy",
@@ -26,6 +26,7 @@ WORKER_KINDS = ["refused", "drop_request", "lost_response", "drop_response", "tr
 KILLS = {"killed_head": "head", "killed_half": "half", "killed_forwarded": "forwarded", "killed_answered": "answered",
          "killed_relayed": "relayed", "ledger_lost": "forwarded", "ledger_lost_later": "relayed"}
 LEDGER_LOST = {"ledger_lost": "deleted", "ledger_lost_later": "zeroed"}
+TOKEN_KINDS = {"expired_token", "tampered_token", "corrupt"}  # only where an upload's token is
 NIGHT_TIMEOUT_S = 90
 CHUNKS_MAX = 4  # of the largest file of a night
 PAUSE_S = {"delay": 1.5, "late_duplicate": 2.5}
@@ -48,6 +49,8 @@ class Nights:
     def __init__(self, central, lanes):
         self.central = central
         self.lanes = [central.lane(f"n{number}") for number in range(lanes)]
+        for lane in self.lanes:
+            lane.ends = SETTLED - {"processed"}  # a night is over when it is archived
         self.counts = collections.Counter()   # nights by "side:kind", and those whose fault happened
         self.happened = collections.Counter()
         self.failures = []
@@ -56,13 +59,13 @@ class Nights:
         central.line.rule = lambda exchange: self._worker_rules.get(exchange.key, lambda _: None)(exchange)
 
     def steps(self):
-        """(steps of the agent, steps of the worker) in a night without a fault."""
+        """(the agent's exchanges, how many the worker has) in a night without a fault."""
         lane = self.lanes[0]
         wrong = self.night(lane, None, "clean")
         if wrong:
             raise AssertionError(f"a night without faults is not clean: {wrong}")
         worker = [step for step in self.central.line.exchanges if step.key == lane.slug]
-        return len(lane.line.exchanges), len(worker)
+        return list(lane.line.exchanges), len(worker)
 
     def run(self, cases):
         work = queue.SimpleQueue()
@@ -179,10 +182,13 @@ class Numbered(collections.namedtuple("Numbered", "number")):
     """What a case's rule looks at."""
 
 
-def cases_of(steps, worker_steps):
-    """Every fault at every step, and two beyond: a fault may lengthen the exchange."""
-    return ([Case("agent", kind, step) for step in range(1, steps + 3) for kind in (*AGENT_KINDS, *KILLS) if kind not in LEDGER_LOST]
-            + [Case("worker", kind, step) for step in range(1, worker_steps + 3) for kind in WORKER_KINDS])
+def cases_of(exchanges, worker_steps):
+    """Every fault at every step where it can happen, and two steps beyond: a fault may lengthen the exchange."""
+    cases = [Case("agent", kind, step.number) for step in exchanges for kind in (*AGENT_KINDS, *KILLS)
+             if (step.has_token or kind not in TOKEN_KINDS) and kind not in LEDGER_LOST]
+    cases += [Case("agent", kind, len(exchanges) + more) for more in (1, 2) for kind in AGENT_KINDS
+              if kind not in TOKEN_KINDS]
+    return cases + [Case("worker", kind, step) for step in range(1, worker_steps + 3) for kind in WORKER_KINDS]
 
 
 def arguments():
@@ -208,9 +214,9 @@ def run(args, folder):
     try:
         central.start()
         nights = Nights(central, args.lanes)
-        steps, worker_steps = nights.steps()
-        cases = choose(args, cases_of(steps, worker_steps))
-        print(f"seed {args.seed}: a night has {steps} steps of the agent and {worker_steps} of the worker; "
+        exchanges, worker_steps = nights.steps()
+        cases = choose(args, cases_of(exchanges, worker_steps))
+        print(f"seed {args.seed}: a night has {len(exchanges)} steps of the agent and {worker_steps} of the worker; "
               f"{len(cases)} nights with a fault, {args.lanes} side by side", flush=True)
         began = time.monotonic()
         nights.run(cases)

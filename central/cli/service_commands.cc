@@ -80,6 +80,22 @@ void add_standin(const CommandLine& line) {
                   "largest object in bytes; a bucket may say less")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
+  command
+      .add_option("--upload-token-life", args.standin.limits.upload_token_ttl_s,
+                  "seconds that an upload token signed here is good for")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option("--upload-life", args.standin.resumable.upload_life_s,
+                  "seconds that a resumable upload may be continued")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command
+      .add_option(
+          "--upload-chunk", args.standin.resumable.chunk_bytes,
+          "bytes that every chunk of a resumable upload but the last must have; 0 takes any")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   line.on(command, run_standin);
 }
 

@@ -141,6 +141,23 @@ std::string role_of(const nlohmann::json& claims) {
   return role->is_string() ? role->get<std::string>() : std::string();
 }
 
+std::optional<Caller> storage_role_of(const Request& request, const ProjectKeys& keys,
+                                      std::int64_t now_s) {
+  const Credentials credentials = read_credentials(request, keys, now_s);
+  if (credentials.kind == Credentials::Kind::kNone) return std::nullopt;
+  if (credentials.kind == Credentials::Kind::kKey) return caller_of_role(credentials.role);
+  if (credentials.kind == Credentials::Kind::kUnknownKey) {
+    refuse_gateway("Invalid API key", "Compare the header `apikey` with the project's keys.");
+  }
+  Jwt jwt = check_jwt(credentials.token, keys.jwt_secret, now_s, kStorageSkewS);
+  if (jwt.verdict != JwtVerdict::kGood) {
+    refuse_storage(kAccessDenied, complaint_of(jwt.verdict).storage_message);
+  }
+  const std::string role = role_of(jwt.claims);
+  if (!is_known_role(role)) refuse_storage(kAccessDenied, "the JWT's role is not allowed");
+  return Caller{role, std::move(jwt.claims)};
+}
+
 }  // namespace
 
 std::string Caller::subject() const {
@@ -170,19 +187,16 @@ Caller decide_rest_caller(const Request& request, const ProjectKeys& keys, std::
 
 std::optional<Caller> decide_storage_caller(const Request& request, const ProjectKeys& keys,
                                             std::int64_t now_s) {
-  const Credentials credentials = read_credentials(request, keys, now_s);
-  if (credentials.kind == Credentials::Kind::kNone) return std::nullopt;
-  if (credentials.kind == Credentials::Kind::kKey) return caller_of_role(credentials.role);
-  if (credentials.kind == Credentials::Kind::kUnknownKey) {
-    refuse_gateway("Invalid API key", "Compare the header `apikey` with the project's keys.");
+  std::optional<Caller> caller = storage_role_of(request, keys, now_s);
+  if (caller) {
+    constexpr std::string_view kGatewayPrefix = "/storage/v1";
+    caller->headers_json = request.headers_as_json();
+    caller->method = request.method;
+    caller->path = request.path.starts_with(kGatewayPrefix)
+                       ? request.path.substr(kGatewayPrefix.size())
+                       : request.path;
   }
-  Jwt jwt = check_jwt(credentials.token, keys.jwt_secret, now_s, kStorageSkewS);
-  if (jwt.verdict != JwtVerdict::kGood) {
-    refuse_storage(kAccessDenied, complaint_of(jwt.verdict).storage_message);
-  }
-  const std::string role = role_of(jwt.claims);
-  if (!is_known_role(role)) refuse_storage(kAccessDenied, "the JWT's role is not allowed");
-  return Caller{role, std::move(jwt.claims)};
+  return caller;
 }
 
 }  // namespace waybill::standin

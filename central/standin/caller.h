@@ -21,6 +21,11 @@ struct Caller {
   std::string role;       ///< anon, authenticated or service_role: a database role
   nlohmann::json claims;  ///< the JWT's claims, or {"role": ...}
 
+  // What row security may ask about a storage request; the RPC service reads the request itself.
+  std::string headers_json{};
+  std::string method{};
+  std::string path{};  ///< as the Storage API sees it, without /storage/v1
+
   /// The `sub` claim, or empty: the owner of what the caller makes.
   [[nodiscard]] std::string subject() const;
 };

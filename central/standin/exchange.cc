@@ -1,8 +1,11 @@
 #include "central/standin/exchange.h"
 
+#include <algorithm>
 #include <array>
 #include <istream>
 #include <nlohmann/json.hpp>
+
+#include "core/crypto.h"
 
 namespace waybill::standin {
 
@@ -50,11 +53,36 @@ std::string Request::header(const std::string& name) const {
   return found == headers.end() ? std::string() : found->second;
 }
 
+std::string Request::headers_as_json() const {
+  nlohmann::json out = nlohmann::json::object();
+  for (const auto& [name, value] : headers) {
+    if (name != "cookie") out[name] = value;
+  }
+  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 std::optional<std::string> Request::parameter(std::string_view name) const {
   for (const auto& [key, value] : query) {
     if (key == name) return value;
   }
   return std::nullopt;
+}
+
+std::optional<std::string> base64_decode(std::string text) {
+  while (!text.empty() && text.back() == '=') text.pop_back();
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
+  std::string bytes;
+  if (!base64url_decode(text, bytes)) return std::nullopt;
+  return bytes;
+}
+
+std::string base64_encode(std::string_view bytes) {
+  std::string text = base64url_encode(bytes);
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  text.append((4 - text.size() % 4) % 4, '=');
+  return text;
 }
 
 bool percent_decode(std::string_view text, bool plus_is_blank, std::string& out) {

@@ -24,6 +24,8 @@ struct RequestBody {
   std::istream* stream = nullptr;
   std::optional<std::int64_t> declared_bytes;  ///< Content-Length; nothing when sent in chunks
   std::function<bool()> is_complete;
+  /// From any thread while the body is being read: the reader meets the end at once.
+  std::function<void()> cut_off;
 
   /// The whole body. Throws Refusal 413 when it is longer than `limit_bytes`.
   [[nodiscard]] std::string read_all(std::size_t limit_bytes);
@@ -38,6 +40,8 @@ struct Request {
 
   [[nodiscard]] std::string header(const std::string& name) const;
   [[nodiscard]] bool has_header(const std::string& name) const { return headers.contains(name); }
+  /// All headers but cookies, as row security and functions read them.
+  [[nodiscard]] std::string headers_as_json() const;
   /// The first value of a query parameter, or nothing.
   [[nodiscard]] std::optional<std::string> parameter(std::string_view name) const;
 };
@@ -70,6 +74,10 @@ class ClientGone : public std::exception {
  public:
   [[nodiscard]] const char* what() const noexcept override { return "client gone"; }
 };
+
+/// Base64 (RFC 4648 section 4), with or without its padding; nothing on any other byte.
+[[nodiscard]] std::optional<std::string> base64_decode(std::string text);
+[[nodiscard]] std::string base64_encode(std::string_view bytes);
 
 /// Percent-decodes; false on a malformed escape or a NUL. '+' is a blank in a query only.
 [[nodiscard]] bool percent_decode(std::string_view text, bool plus_is_blank, std::string& out);

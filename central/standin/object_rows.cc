@@ -1,5 +1,7 @@
 #include "central/standin/object_rows.h"
 
+#include "core/clock.h"
+
 namespace waybill::standin {
 
 namespace {
@@ -37,8 +39,22 @@ constexpr const char* kReplaceObject = R"sql(
    WHERE bucket_id = $1 AND name = $2
 )sql";
 
+// $1 bucket, $2 key, $3 version, $4 metadata, $5 user metadata, $6 owner.
 constexpr const char* kProbeInsert = R"sql(
-  INSERT INTO storage.objects (bucket_id, name, version, owner_id) VALUES ($1, $2, '1', $3)
+  INSERT INTO storage.objects (bucket_id, name, version, metadata, user_metadata, owner_id)
+  VALUES ($1, $2, $3, $4::jsonb, $5::jsonb, $6)
+)sql";
+
+constexpr const char* kProbeUpsert = R"sql(
+  INSERT INTO storage.objects (bucket_id, name, version, metadata, user_metadata, owner_id)
+  VALUES ($1, $2, $3, $4::jsonb, $5::jsonb, $6)
+  ON CONFLICT (bucket_id, name) DO UPDATE
+     SET version = EXCLUDED.version, metadata = EXCLUDED.metadata,
+         user_metadata = EXCLUDED.user_metadata, owner_id = EXCLUDED.owner_id
+)sql";
+
+constexpr const char* kFindVersion = R"sql(
+  SELECT EXISTS (SELECT FROM storage.objects WHERE version = $1)
 )sql";
 
 // A moved object gets a fresh "last modified" from the table's own trigger.
@@ -55,12 +71,15 @@ constexpr const char* kEnterRole = R"sql(
   SELECT set_config('request.jwt.claims', $1, true),
          set_config('request.jwt.claim.sub', $2, true),
          set_config('request.jwt.claim.role', $3, true),
+         set_config('request.headers', $4, true), set_config('request.method', $5, true),
+         set_config('request.path', $6, true),
          set_config('storage.allow_delete_query', 'true', true),
          set_config('role', $3, true)
 )sql";
 
 void enter(pg::Connection& connection, const Caller& caller) {
-  connection.exec_prepared(kEnterRole, {caller.claims.dump(), caller.subject(), caller.role});
+  connection.exec_prepared(kEnterRole, {caller.claims.dump(), caller.subject(), caller.role,
+                                        caller.headers_json, caller.method, caller.path});
 }
 
 std::optional<std::string> text_or_null(const std::string& text) {
@@ -70,6 +89,16 @@ std::optional<std::string> text_or_null(const std::string& text) {
 nlohmann::json json_of(const pg::Result& result, int column) {
   if (result.is_null(0, column)) return nullptr;
   return nlohmann::json::parse(result.text(0, column));
+}
+
+pg::Params params_of(const NewObject& object) {
+  return {
+      object.name.bucket,
+      object.name.key,
+      object.version,
+      object.metadata.dump(),
+      object.user_metadata.is_null() ? std::nullopt : std::optional(object.user_metadata.dump()),
+      text_or_null(object.owner_id)};
 }
 
 }  // namespace
@@ -101,13 +130,7 @@ std::optional<StoredObject> find_object(pg::Connection& connection, const Caller
 }
 
 std::string put_object_row(pg::Connection& connection, const NewObject& object) {
-  const pg::Params params{
-      object.name.bucket,
-      object.name.key,
-      object.version,
-      object.metadata.dump(),
-      object.user_metadata.is_null() ? std::nullopt : std::optional(object.user_metadata.dump()),
-      text_or_null(object.owner_id)};
+  const pg::Params params = params_of(object);
   for (int attempt = 0; attempt < kPutAttemptsMax; ++attempt) {
     if (connection.exec_prepared(kInsertObject, params).affected() == 1) return {};
     pg::Transaction transaction(connection);
@@ -122,11 +145,30 @@ std::string put_object_row(pg::Connection& connection, const NewObject& object) 
               "it came and went every time");
 }
 
-void probe_insert(pg::Connection& connection, const Caller& caller, const ObjectName& name) {
+void probe_put(pg::Connection& connection, const Caller& caller, const NewObject& object,
+               bool upsert) {
   pg::Transaction transaction(connection);
   enter(connection, caller);
-  connection.exec_prepared(kProbeInsert, {name.bucket, name.key, text_or_null(caller.subject())});
+  connection.exec_prepared(upsert ? kProbeUpsert : kProbeInsert, params_of(object));
   transaction.rollback();
+}
+
+bool is_version_named(pg::Connection& connection, const std::string& version) {
+  return connection.exec_prepared(kFindVersion, {version}).boolean(0, 0);
+}
+
+nlohmann::json object_metadata(const std::string& version, std::int64_t size_bytes,
+                               const std::string& mimetype, const std::string& cache_control,
+                               std::int64_t now_ms) {
+  std::string etag = version;
+  std::erase(etag, '-');
+  return {{"eTag", "\"" + etag + "\""},
+          {"size", size_bytes},
+          {"mimetype", mimetype},
+          {"cacheControl", cache_control},
+          {"lastModified", format_utc(now_ms)},
+          {"contentLength", size_bytes},
+          {"httpStatusCode", 200}};
 }
 
 bool move_object_row(pg::Connection& connection, const Caller& caller, const ObjectName& from,

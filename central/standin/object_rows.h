@@ -61,8 +61,19 @@ struct NewObject {
 /// The version that was replaced, or empty.
 std::string put_object_row(pg::Connection& connection, const NewObject& object);
 
-/// May the caller make this object? Tries it and takes it back. PgError 42501 when not.
-void probe_insert(pg::Connection& connection, const Caller& caller, const ObjectName& name);
+/// May the caller make this object, or with `upsert` replace it? Tries it and takes it back.
+/// PgError 42501 when row security says no, 23505 when it would but the name is taken.
+void probe_put(pg::Connection& connection, const Caller& caller, const NewObject& object,
+               bool upsert);
+
+/// Does any row name this version of bytes? Reads the whole table.
+[[nodiscard]] bool is_version_named(pg::Connection& connection, const std::string& version);
+
+/// What a row says of its stored bytes. The eTag names the version, like a hash in shape; it says
+/// nothing about the content.
+[[nodiscard]] nlohmann::json object_metadata(const std::string& version, std::int64_t size_bytes,
+                                             const std::string& mimetype,
+                                             const std::string& cache_control, std::int64_t now_ms);
 
 /// False when the caller sees no such object. PgError 23505 when `to` is taken.
 bool move_object_row(pg::Connection& connection, const Caller& caller, const ObjectName& from,

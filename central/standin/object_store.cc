@@ -39,11 +39,15 @@ ObjectStore::ObjectStore(FileSystem& files, std::filesystem::path folder)
   for (const std::string& path : leftovers) files_.remove(folder_ / path);
 }
 
+bool ObjectStore::is_version(std::string_view text) {
+  constexpr std::size_t kUuidLength = 36;
+  return text.size() == kUuidLength &&
+         text.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
+}
+
 std::string ObjectStore::relative_path(const std::string& version) {
   // A version comes from a database row: make sure that it can only name a file of ours.
-  constexpr std::size_t kUuidLength = 36;
-  if (version.size() != kUuidLength ||
-      version.find_first_not_of("0123456789abcdef-") != std::string::npos) {
+  if (!is_version(version)) {
     throw Error(error_code::kInternal, "find an object's file", "", "its version is no UUID");
   }
   return version.substr(0, 2) + "/" + version;
@@ -59,6 +63,21 @@ std::unique_ptr<ReadableFile> ObjectStore::open(const std::string& version) {
 
 void ObjectStore::remove(const std::string& version) {
   files_.remove(folder_ / relative_path(version));
+}
+
+std::optional<std::int64_t> ObjectStore::size_bytes(const std::string& version) {
+  const std::optional<FileStat> stat = files_.stat(folder_ / relative_path(version));
+  if (!stat) return std::nullopt;
+  return static_cast<std::int64_t>(stat->size_bytes);
+}
+
+void ObjectStore::adopt(const std::filesystem::path& path, const std::string& version) {
+  const std::filesystem::path place = folder_ / relative_path(version);
+  files_.make_folders(place.parent_path());
+  if (!files_.set_aside(path, place)) {
+    throw Error(error_code::kFileSystemFailed, "put an upload in place", path.string(),
+                "it is not there any more");
+  }
 }
 
 }  // namespace waybill::standin

@@ -8,9 +8,12 @@
 // Errors:   WB-1303 and WB-1310 from the file system.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "core/file_system.h"
 
@@ -28,6 +31,17 @@ class ObjectStore {
   [[nodiscard]] std::unique_ptr<ReadableFile> open(const std::string& version);
 
   void remove(const std::string& version);
+
+  /// Bytes stored of a version, or nothing when its file is not there.
+  [[nodiscard]] std::optional<std::int64_t> size_bytes(const std::string& version);
+
+  /// Makes a finished file of this folder's disk the file of `version`. Survives power loss when
+  /// the file's bytes do.
+  void adopt(const std::filesystem::path& path, const std::string& version);
+
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+  /// Has the text the form of a version, a lower-case UUID?
+  [[nodiscard]] static bool is_version(std::string_view text);
 
  private:
   [[nodiscard]] static std::string relative_path(const std::string& version);

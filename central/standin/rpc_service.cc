@@ -154,14 +154,6 @@ std::string negotiate_schema(const Request& request) {
        .message = std::string("The schema must be one of the following: ") + kExposedSchema});
 }
 
-std::string headers_json(const Request& request) {
-  nlohmann::json out = nlohmann::json::object();
-  for (const auto& [name, value] : request.headers) {
-    if (name != "cookie") out[name] = value;
-  }
-  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
 Reply run_call(pg::Connection& connection, const std::string& name, const Arguments& arguments,
                const Request& request, const Caller& caller) {
   const Shape shape = negotiate(request);
@@ -172,9 +164,9 @@ Reply run_call(pg::Connection& connection, const std::string& name, const Argume
   const RpcFunction function =
       find_function(connection, schema, name, arguments.names, arguments.may_be_whole_body);
   if (is_post && !function.is_volatile) connection.exec("SET TRANSACTION READ ONLY");
-  connection.exec_prepared(
-      kEnterRequest, {kSearchPath, kStatementTimeout, caller.claims.dump(), headers_json(request),
-                      request.method, request.path, caller.role});
+  connection.exec_prepared(kEnterRequest,
+                           {kSearchPath, kStatementTimeout, caller.claims.dump(),
+                            request.headers_as_json(), request.method, request.path, caller.role});
   const pg::Result result =
       connection.exec(function.call_sql(connection, arguments.names), {arguments.json});
 

@@ -8,24 +8,28 @@
 #include <Poco/Net/HTTPServerRequest.h>
 #include <Poco/Net/HTTPServerRequestImpl.h>
 #include <Poco/Net/HTTPServerResponse.h>
-#include <Poco/Net/NetException.h>
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/ThreadPool.h>
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <istream>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
 
 #include "central/pg/connection_pool.h"
 #include "central/standin/caller.h"
+#include "central/standin/cors.h"
 #include "central/standin/exchange.h"
 #include "central/standin/object_store.h"
+#include "central/standin/request_body.h"
 #include "central/standin/rest_error.h"
 #include "central/standin/rpc_service.h"
 #include "central/standin/storage_error.h"
+#include "central/standin/upload_store.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/file_system.h"
@@ -39,96 +43,12 @@ namespace {
 constexpr int kSocketTimeoutS = 60;     ///< a peer silent for longer is given up
 constexpr int kKeepAliveTimeoutS = 20;  ///< an idle connection gives its thread back
 constexpr int kQueuedMax = 256;         ///< connections waiting for a thread
-constexpr std::int64_t kDrainMaxBytes = std::int64_t{64} * 1024 * 1024;
 constexpr std::string_view kRpcPrefix = "/rest/v1/rpc/";
 constexpr std::string_view kRestPrefix = "/rest/v1";
 constexpr std::string_view kStoragePrefix = "/storage/v1/";
+constexpr std::string_view kResumablePrefix = "/storage/v1/upload/resumable";
 
 namespace net = Poco::Net;
-
-/// Reads Poco's body and knows whether it ended where the client meant it to.
-class Body {
- public:
-  explicit Body(net::HTTPServerRequest& raw) : raw_(raw), counting_(*this) {
-    if (raw.getChunkedTransferEncoding()) {
-      has_body_ = true;
-    } else {
-      // A request that declares neither has no body; Poco would read until the connection closes.
-      declared_bytes_ = raw.hasContentLength() ? raw.getContentLength64() : 0;
-      has_body_ = declared_bytes_ > 0;
-    }
-  }
-
-  [[nodiscard]] RequestBody view() {
-    RequestBody out;
-    out.stream = &counting_;
-    if (declared_bytes_ >= 0) out.declared_bytes = declared_bytes_;
-    out.is_complete = [this] { return is_complete(); };
-    return out;
-  }
-
-  /// Is everything the client sent for this request read?
-  [[nodiscard]] bool is_drained() const { return !has_body_ || at_end_; }
-  [[nodiscard]] std::int64_t left_bytes() const {
-    return declared_bytes_ < 0 ? INT64_MAX : declared_bytes_ - read_bytes_;
-  }
-
-  /// Throws the rest away, up to a bound, so that the client can read its answer.
-  void drain() {
-    std::array<char, 64 * 1024> block{};
-    for (std::int64_t left = kDrainMaxBytes; left > 0 && !is_drained();) {
-      left -= static_cast<std::int64_t>(read(block.data(), block.size()));
-    }
-  }
-
- private:
-  /// std::istream over Body::read.
-  class Counting : public std::streambuf, public std::istream {
-   public:
-    explicit Counting(Body& body) : std::istream(static_cast<std::streambuf*>(this)), body_(body) {}
-
-   protected:
-    std::streambuf::int_type underflow() override {
-      const std::size_t count = body_.read(block_.data(), block_.size());
-      if (count == 0) return std::streambuf::traits_type::eof();
-      setg(block_.data(), block_.data(), block_.data() + count);
-      return std::streambuf::traits_type::to_int_type(block_[0]);
-    }
-
-   private:
-    Body& body_;
-    std::array<char, 64 * 1024> block_{};
-  };
-
-  std::size_t read(char* into, std::size_t capacity) {
-    if (!has_body_ || at_end_) return 0;
-    std::istream& stream = raw_.stream();
-    stream.read(into, static_cast<std::streamsize>(capacity));
-    const auto count = static_cast<std::size_t>(stream.gcount());
-    read_bytes_ += static_cast<std::int64_t>(count);
-    if (!stream || read_bytes_ == declared_bytes_) at_end_ = true;
-    if (stream.bad()) broke_ = true;
-    return count;
-  }
-
-  [[nodiscard]] bool is_complete() {
-    if (!has_body_) return true;
-    if (broke_ || !at_end_) return false;
-    if (declared_bytes_ >= 0) return read_bytes_ == declared_bytes_;
-    // Chunks: Poco ends the stream alike after the last chunk and when the peer is gone. After the
-    // last chunk the peer waits for its answer and sends nothing; a closed socket is readable.
-    net::StreamSocket& socket = dynamic_cast<net::HTTPServerRequestImpl&>(raw_).socket();
-    return !socket.poll(Poco::Timespan(0), net::Socket::SELECT_READ);
-  }
-
-  net::HTTPServerRequest& raw_;
-  std::int64_t declared_bytes_ = -1;  ///< -1: sent in chunks
-  std::int64_t read_bytes_ = 0;
-  bool has_body_ = false;
-  bool at_end_ = false;
-  bool broke_ = false;
-  Counting counting_;
-};
 
 std::string lower(std::string text) {
   for (char& c : text) {
@@ -183,16 +103,23 @@ void read_head(const net::HTTPServerRequest& raw, Request& out) {
 struct Services {
   RpcService& rpc;
   StorageService& storage;
+  TusService& resumable;
   const ProjectKeys& keys;
   const Clock& clock;
 };
 
 Reply dispatch(const Services& services, Request& request) {
+  if (is_preflight(request)) return answer_preflight(request);
   const std::string& path = request.path;
   if (path.starts_with(kRpcPrefix) && path.size() > kRpcPrefix.size()) {
     const Caller caller =
         decide_rest_caller(request, services.keys, services.clock.now_ms() / 1000);
     return services.rpc.call(path.substr(kRpcPrefix.size()), request, caller);
+  }
+  if (path.starts_with(kResumablePrefix) &&
+      (path.size() == kResumablePrefix.size() || path[kResumablePrefix.size()] == '/')) {
+    return services.resumable.serve(std::string_view(path).substr(kResumablePrefix.size()),
+                                    request);
   }
   if (path.starts_with(kStoragePrefix)) {
     return services.storage.serve(path.substr(kStoragePrefix.size()), request);
@@ -222,12 +149,13 @@ class Handler : public net::HTTPRequestHandler {
 
   void handleRequest(net::HTTPServerRequest& raw, net::HTTPServerResponse& response) override {
     const auto started = std::chrono::steady_clock::now();
-    Body body(raw);
+    ReceivedBody body(raw);
     Request request;
     request.body = body.view();
     Reply reply;
     try {
-      reply = answer(raw, request);
+      reply = answer(raw, body, request);
+      allow_pages(request, reply);
       send(reply, request, body, response);
     } catch (const ClientGone&) {
       reply.status = 499;  // in the log only: there is nobody to answer
@@ -241,9 +169,11 @@ class Handler : public net::HTTPRequestHandler {
   }
 
  private:
-  Reply answer(const net::HTTPServerRequest& raw, Request& request) const {
+  Reply answer(const net::HTTPServerRequest& raw, const ReceivedBody& body,
+               Request& request) const {
     try {
       read_head(raw, request);
+      if (body.is_malformed()) return bad_request("The length of the body is malformed");
       return dispatch(services_, request);
     } catch (const Refusal& refusal) {
       return refusal.reply();
@@ -254,10 +184,10 @@ class Handler : public net::HTTPRequestHandler {
     }
   }
 
-  static void send(const Reply& reply, const Request& request, Body& body,
+  static void send(const Reply& reply, const Request& request, ReceivedBody& body,
                    net::HTTPServerResponse& response) {
     // A body that nobody read stays on the connection and would be taken for the next request.
-    if (!body.is_drained() && body.left_bytes() <= kDrainMaxBytes / 64) body.drain();
+    if (!body.is_drained() && body.is_short()) body.drain();
     if (!body.is_drained()) response.setKeepAlive(false);
 
     response.setStatus(static_cast<net::HTTPResponse::HTTPStatus>(reply.status));
@@ -340,9 +270,11 @@ struct StandIn::Parts {
         connections(options.database_url, static_cast<std::size_t>(options.connections),
                     "waybill-central standin"),
         store(system_file_system(), options.objects_folder),
+        uploads(system_file_system(), store),
         rpc(connections),
         storage(connections, store, keys, clock, options.limits),
-        services{rpc, storage, keys, clock},
+        resumable({connections, store, uploads, keys, clock}, options.limits, options.resumable),
+        services{rpc, storage, resumable, keys, clock},
         socket(open_socket(parse_address(options), options.listen)),
         threads(2, options.threads),
         server(new HandlerFactory(services), threads, socket, server_params(options.threads)) {}
@@ -351,13 +283,35 @@ struct StandIn::Parts {
   SystemClock clock;
   pg::ConnectionPool connections;
   ObjectStore store;
+  UploadStore uploads;
   RpcService rpc;
   StorageService storage;
+  TusService resumable;
   Services services;
   net::ServerSocket socket;
   Poco::ThreadPool threads;
   net::HTTPServer server;
+  std::jthread sweeper;
 };
+
+namespace {
+
+/// Until told to stop: away with what has expired, at the start and then every `interval_s`.
+void sweep_regularly(const std::stop_token& stop, TusService& resumable, std::int64_t interval_s) {
+  std::mutex mutex;
+  std::condition_variable_any pause;
+  while (!stop.stop_requested()) {
+    try {
+      resumable.sweep();
+    } catch (const Error& error) {
+      log_error(error);
+    }
+    std::unique_lock guard(mutex);
+    pause.wait_for(guard, stop, std::chrono::seconds(interval_s), [] { return false; });
+  }
+}
+
+}  // namespace
 
 StandIn::StandIn(const StandInOptions& options) {
   (void)parse_address(options);
@@ -365,9 +319,14 @@ StandIn::StandIn(const StandInOptions& options) {
   constexpr std::int64_t kFirstConnectionMs = 10'000;
   (void)parts_->connections.take(kFirstConnectionMs);
   parts_->server.start();
+  parts_->sweeper = std::jthread(
+      [this, interval_s = options.resumable.sweep_interval_s](const std::stop_token& stop) {
+        sweep_regularly(stop, parts_->resumable, interval_s);
+      });
 }
 
 StandIn::~StandIn() {
+  parts_->sweeper = {};  // asks it to stop and waits
   parts_->server.stopAll(/*abortCurrent=*/true);
   parts_->threads.joinAll();
 }

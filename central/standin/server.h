@@ -1,10 +1,12 @@
-// StandIn: the HTTP server in front of RpcService and StorageService.
+// StandIn: the HTTP server in front of RpcService, StorageService and TusService.
 //
-// Place:    central/standin; with upload_body.cc the owner of Poco. Parses a request, gives it to a
+// Place:    central/standin; with request_body, upload_body.cc and http_date.cc the owner of Poco.
+// Parses a request, gives it to a
 //           service, sends the answer, writes one access line.
 // Threads:  one a connection, at most `threads`; the services are used from all of them.
 // Rule:     an access line has method, path, status, size and time; never the query, never a
-// header. Errors:   WB-5006 for an address that is none or may not be used, WB-5007 when it is
+//           header. The id of a resumable upload holds no token.
+// Errors:   WB-5006 for an address that is none or may not be used, WB-5007 when it is
 // taken.
 #pragma once
 
@@ -15,6 +17,7 @@
 
 #include "central/standin/keys.h"
 #include "central/standin/storage_service.h"
+#include "central/standin/tus_service.h"
 
 namespace waybill::standin {
 
@@ -27,6 +30,7 @@ struct StandInOptions {
   int threads = 64;
   int connections = 16;  ///< to the database, at most
   StorageLimits limits{};
+  TusOptions resumable{};
 };
 
 class StandIn {

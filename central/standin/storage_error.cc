@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "core/log.h"
 #include "core/utf8.h"
 
 namespace waybill::standin {
@@ -31,7 +32,19 @@ Reply storage_failure(const StorageErrorCode& code, std::string_view message) {
 }
 
 void refuse_storage(const StorageErrorCode& code, std::string_view message) {
-  throw Refusal(storage_failure(code, message));
+  throw StorageRefusal(storage_failure(code, message), code, replace_invalid_utf8(message));
+}
+
+void refuse_storage_of(const pg::PgError& error) {
+  if (error.sqlstate() == "42501") {
+    refuse_storage(kAccessDenied, "new row violates row-level security policy");
+  }
+  if (error.sqlstate() == "23505") {
+    refuse_storage(kKeyAlreadyExists, "The resource already exists");
+  }
+  if (error.sqlstate() == "23503") refuse_storage(kNoSuchBucket, "Bucket not found");
+  log_error(error);
+  refuse_storage(kDatabaseError, error.message());
 }
 
 }  // namespace waybill::standin

@@ -1,7 +1,4 @@
 // The half of StorageService that reads, moves and removes what is stored.
-#include <Poco/DateTimeFormatter.h>
-#include <Poco/Timestamp.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -9,6 +6,7 @@
 #include <ostream>
 #include <utility>
 
+#include "central/standin/http_date.h"
 #include "central/standin/storage_error.h"
 #include "central/standin/storage_service.h"
 
@@ -23,12 +21,6 @@ constexpr std::size_t kJsonMaxBytes = std::size_t{64} * 1024;
 std::string text_of(const nlohmann::json& object, const char* key) {
   const auto found = object.find(key);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-/// "Sat, 21 Nov 2026 03:00:00 GMT"
-std::string http_date(std::int64_t utc_ms) {
-  return Poco::DateTimeFormatter::format(Poco::Timestamp(utc_ms * 1000),
-                                         "%w, %d %b %Y %H:%M:%S GMT");
 }
 
 void send_bytes(ReadableFile& file, std::int64_t first, std::int64_t count, std::ostream& to) {

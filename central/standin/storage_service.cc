@@ -8,8 +8,8 @@
 #include "central/standin/jwt.h"
 #include "central/standin/storage_error.h"
 #include "central/standin/upload_body.h"
+#include "central/standin/upload_token.h"
 #include "core/crypto.h"
-#include "core/log.h"
 
 namespace waybill::standin {
 
@@ -24,95 +24,32 @@ Reply ok(const nlohmann::ordered_json& body) {
   return reply;
 }
 
-/// ASCII letters and digits, '_', '/', and the marks that every store of objects takes.
-bool is_storable(std::string_view key) {
-  constexpr std::string_view kMarks = "_/!-.*'() &$@=;:+,?";
-  return std::all_of(key.begin(), key.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
-}
-
 bool take_prefix(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
   text.remove_prefix(prefix.size());
   return true;
 }
 
-/// Why the upload token does not allow this PUT; returns its claims when it does.
-nlohmann::json check_upload_token(const std::string& token, const ObjectName& name,
-                                  const std::string& secret, std::int64_t now_s) {
-  Jwt jwt = check_jwt(token, secret, now_s, /*skew_s=*/0);
-  switch (jwt.verdict) {
-    case JwtVerdict::kGood:
-      break;
-    case JwtVerdict::kExpired:
-      refuse_storage(kInvalidJwt, "\"exp\" claim timestamp check failed");
-    case JwtVerdict::kNotYetValid:
-      refuse_storage(kInvalidJwt, "\"nbf\" claim timestamp check failed");
-    case JwtVerdict::kBadSignature:
-      refuse_storage(kInvalidJwt, "signature verification failed");
-    case JwtVerdict::kWrongAlgorithm:
-      refuse_storage(kInvalidJwt, "\"alg\" (Algorithm) Header Parameter value not allowed");
-    default:
-      refuse_storage(kInvalidJwt, "Invalid Compact JWS");
-  }
-  if (jwt.claims.value("url", nlohmann::json()) != name.path() ||
-      jwt.claims.value("scope", nlohmann::json()) != "upload") {
-    refuse_storage(kInvalidSignature, "Invalid signature");
-  }
-  return std::move(jwt.claims);
-}
-
-bool allows_overwrite(const nlohmann::json& token) {
-  const auto upsert = token.find("upsert");
-  return upsert != token.end() && upsert->is_boolean() && upsert->get<bool>();
-}
-
-std::string owner_of(const nlohmann::json& token) {
-  const auto owner = token.find("owner");
-  return owner != token.end() && owner->is_string() ? owner->get<std::string>() : std::string();
-}
-
-/// The eTag names the version, like a hash in shape; it says nothing about the content.
-nlohmann::json metadata_of(const UploadFacts& facts, const std::string& version,
-                           std::int64_t now_ms) {
-  std::string etag = version;
-  std::erase(etag, '-');
-  return {{"eTag", "\"" + etag + "\""},
-          {"size", facts.size_bytes},
-          {"mimetype", facts.mimetype},
-          {"cacheControl", facts.cache_control},
-          {"lastModified", format_utc(now_ms)},
-          {"contentLength", facts.size_bytes},
-          {"httpStatusCode", 200}};
+/// What a request says of the object that it means to store; row security may ask for it.
+NewObject announced(const Request& request, const ObjectName& name, const Caller& caller) {
+  NewObject out{.name = name,
+                .version = "1",
+                .metadata = nlohmann::json::object(),
+                .user_metadata = read_user_metadata(request.header("x-metadata")),
+                .owner_id = caller.subject()};
+  if (request.has_header("content-type")) out.metadata["mimetype"] = request.header("content-type");
+  if (request.body.declared_bytes) out.metadata["contentLength"] = *request.body.declared_bytes;
+  return out;
 }
 
 /// The bucket, when row security lets the caller make the object, or replace it with `upsert`.
-Bucket require_may_put(pg::Connection& connection, const Caller& caller, const ObjectName& name,
+Bucket require_may_put(pg::Connection& connection, const Caller& caller, const NewObject& object,
                        bool upsert) {
-  std::optional<Bucket> bucket = find_bucket(connection, name);
+  std::optional<Bucket> bucket = find_bucket(connection, object.name);
   if (!bucket) refuse_storage(kNoSuchBucket, "Bucket not found");
-  if (!bucket->holds_object) {
-    probe_insert(connection, caller, name);
-  } else if (!upsert) {
-    refuse_storage(kKeyAlreadyExists, "The resource already exists");
-  } else if (!find_object(connection, caller, name)) {
-    refuse_storage(kAccessDenied, "new row violates row-level security policy");
-  }
+  // Row security speaks before the name does: who may not make it never learns that it is taken.
+  probe_put(connection, caller, object, upsert);
   return std::move(*bucket);
-}
-
-[[noreturn]] void refuse_of(const pg::PgError& error) {
-  if (error.sqlstate() == "42501") {
-    refuse_storage(kAccessDenied, "new row violates row-level security policy");
-  }
-  if (error.sqlstate() == "23505") {
-    refuse_storage(kKeyAlreadyExists, "The resource already exists");
-  }
-  if (error.sqlstate() == "23503") refuse_storage(kNoSuchBucket, "Bucket not found");
-  log_error(error);
-  refuse_storage(kDatabaseError, error.message());
 }
 
 }  // namespace
@@ -123,10 +60,23 @@ ObjectName parse_object_name(std::string_view text) {
     refuse_storage(kInvalidRequest, "the path must be a bucket and a key");
   }
   ObjectName name{std::string(text.substr(0, slash)), std::string(text.substr(slash + 1))};
-  if (!is_storable(name.key) || name.key.size() > kKeyMaxBytes) {
-    refuse_storage(kInvalidKey, "Invalid key: " + name.key);
-  }
+  require_storable(name.key);
   return name;
+}
+
+/// ASCII letters and digits, '_', '/', and the marks that every store of objects takes.
+bool is_storable(std::string_view key) {
+  constexpr std::string_view kMarks = "_/!-.*'() &$@=;:+,?";
+  return std::all_of(key.begin(), key.end(), [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
+}
+
+void require_storable(const std::string& key) {
+  if (key.empty() || !is_storable(key) || key.size() > kKeyMaxBytes) {
+    refuse_storage(kInvalidKey, "Invalid key: " + key);
+  }
 }
 
 StorageService::StorageService(pg::ConnectionPool& connections, ObjectStore& store,
@@ -148,7 +98,7 @@ Reply StorageService::serve(const std::string& path, Request& request) {
     if (rest == "object/move" && request.method == "POST") return move(request);
     if (take_prefix(rest, "object/")) return serve_object(rest, request);
   } catch (const pg::PgError& error) {
-    refuse_of(error);
+    refuse_storage_of(error);
   }
   refuse_storage(kNoSuchRoute, "Route " + request.method + ":" + request.path + " not found");
 }
@@ -203,12 +153,14 @@ void StorageService::store_bytes(const ObjectName& name, const nlohmann::json& t
 
   std::string replaced;
   try {
-    replaced = put_object_row(*connections_.take(kPoolWaitMs),
-                              {.name = name,
-                               .version = version,
-                               .metadata = metadata_of(facts, version, clock_.now_ms()),
-                               .user_metadata = facts.user_metadata,
-                               .owner_id = owner_of(token)});
+    replaced =
+        put_object_row(*connections_.take(kPoolWaitMs),
+                       {.name = name,
+                        .version = version,
+                        .metadata = object_metadata(version, facts.size_bytes, facts.mimetype,
+                                                    facts.cache_control, clock_.now_ms()),
+                        .user_metadata = facts.user_metadata,
+                        .owner_id = owner_of(token)});
   } catch (const pg::PgError&) {
     store_.remove(version);  // the server said no, so no row names it
     throw;
@@ -219,7 +171,8 @@ void StorageService::store_bytes(const ObjectName& name, const nlohmann::json& t
 Reply StorageService::put_as_caller(const ObjectName& name, Request& request) {
   const Caller caller = require_caller(request);
   const bool upsert = request.method == "PUT" || request.header("x-upsert") == "true";
-  const Bucket bucket = require_may_put(*connections_.take(kPoolWaitMs), caller, name, upsert);
+  const Bucket bucket = require_may_put(*connections_.take(kPoolWaitMs), caller,
+                                        announced(request, name, caller), upsert);
   store_bytes(name, {{"owner", caller.subject()}}, bucket, request);
   const auto object = find_object(*connections_.take(kPoolWaitMs), caller, name);
   return ok({{"Id", object ? object->id : ""}, {"Key", name.path()}});
@@ -228,7 +181,8 @@ Reply StorageService::put_as_caller(const ObjectName& name, Request& request) {
 Reply StorageService::mint_upload_token(const ObjectName& name, const Request& request) {
   const Caller caller = require_caller(request);
   const bool upsert = request.header("x-upsert") == "true";
-  require_may_put(*connections_.take(kPoolWaitMs), caller, name, upsert);
+  require_may_put(*connections_.take(kPoolWaitMs), caller, announced(request, name, caller),
+                  upsert);
   nlohmann::json claims{{"url", name.path()},
                         {"upsert", upsert},
                         {"scope", "upload"},

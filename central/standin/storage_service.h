@@ -9,6 +9,10 @@
 //           GET, HEAD object/info/[authenticated/|public/]{bucket}/{key}
 //           POST object/move                                {bucketId, sourceKey, destinationKey}
 //           DELETE object/{bucket}/{key}
+//           Resumable uploads are tus_service.h.
+// Rule:     what a caller may make is tried out under its role with what it announces (x-metadata,
+//           type, length, its headers) before any byte is read, and row security answers first: who
+//           may not make an object gets 403 also when the name is taken.
 // Durable:  a PUT that was answered with 200 has its bytes and its row on disk. One that broke off
 //           leaves neither.
 // Traps:    kept as the real service has them: nearly every error is HTTP 400 with the real code in
@@ -76,6 +80,12 @@ class StorageService {
 /// The bucket and key of "bucket/a/b.csv"; Refusal when either is missing or has a character that
 /// the service does not store.
 [[nodiscard]] ObjectName parse_object_name(std::string_view text);
+
+/// Are all characters such as the service stores?
+[[nodiscard]] bool is_storable(std::string_view key);
+
+/// Refusal InvalidKey when the service does not store such a key.
+void require_storable(const std::string& key);
 
 /// "bytes=2-5" of an object of `size_bytes`: first and last byte, nothing for the whole. Refusal
 /// 416 when it lies outside; what is malformed asks for the whole.

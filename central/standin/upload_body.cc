@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "central/standin/storage_error.h"
-#include "core/crypto.h"
 
 namespace waybill::standin {
 
@@ -39,23 +38,8 @@ bool is_allowed(const std::string& mimetype, const nlohmann::json& allowed) {
   });
 }
 
-void judge_type(const std::string& mimetype, const UploadRules& rules) {
-  if (rules.allowed_mime_types && !is_allowed(mimetype, *rules.allowed_mime_types)) {
-    refuse_storage(kInvalidMimeType, "mime type " + mimetype + " is not supported");
-  }
-}
-
-/// x-metadata: base64 of a JSON object. What is malformed is ignored, as the real service does.
-nlohmann::json read_metadata(std::string text, bool is_base64) {
-  if (text.empty()) return nullptr;
-  if (is_base64) {
-    while (!text.empty() && text.back() == '=') text.pop_back();
-    std::replace(text.begin(), text.end(), '+', '-');
-    std::replace(text.begin(), text.end(), '/', '_');
-    std::string decoded;
-    if (!base64url_decode(text, decoded)) return nullptr;
-    text = std::move(decoded);
-  }
+/// JSON text of an object; what is none is ignored.
+nlohmann::json object_or_null(const std::string& text) {
   nlohmann::json value = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   return value.is_object() ? value : nlohmann::json(nullptr);
 }
@@ -81,8 +65,8 @@ UploadFacts receive_raw(Request& request, const UploadRules& rules,
   if (out.mimetype.empty()) out.mimetype = kDefaultMimetype;
   out.cache_control = request.header("cache-control");
   if (out.cache_control.empty()) out.cache_control = kDefaultCacheControl;
-  out.user_metadata = read_metadata(request.header("x-metadata"), /*is_base64=*/true);
-  judge_type(out.mimetype, rules);
+  out.user_metadata = read_user_metadata(request.header("x-metadata"));
+  judge_type(out.mimetype, rules.allowed_mime_types);
   const auto& declared = request.body.declared_bytes;
   if (declared && *declared > rules.size_limit_bytes) refuse_size();
   const std::int64_t limit_bytes = declared ? rules.size_limit_bytes : kChunkedMaxBytes;
@@ -111,13 +95,13 @@ class Form {
     if (parameters.has("filename") && !has_file_) {
       has_file_ = true;
       out_.mimetype = header.get("Content-Type", kDefaultMimetype);
-      judge_type(out_.mimetype, rules_);
+      judge_type(out_.mimetype, rules_.allowed_mime_types);
       out_.size_bytes = pump(content, rules_.size_limit_bytes, sink_);
       return;
     }
     const std::string value = read_field(content);
     if (name == "cacheControl" && !value.empty()) out_.cache_control = "max-age=" + value;
-    if (name == "metadata") out_.user_metadata = read_metadata(value, /*is_base64=*/false);
+    if (name == "metadata") out_.user_metadata = object_or_null(value);
   }
 
   UploadFacts finish() {
@@ -163,6 +147,18 @@ UploadFacts receive_form(Request& request, const UploadRules& rules,
 }
 
 }  // namespace
+
+nlohmann::json read_user_metadata(const std::string& base64) {
+  const std::optional<std::string> text = base64_decode(base64);
+  return text ? object_or_null(*text) : nlohmann::json(nullptr);
+}
+
+void judge_type(const std::string& mimetype,
+                const std::optional<nlohmann::json>& allowed_mime_types) {
+  if (allowed_mime_types && !is_allowed(mimetype, *allowed_mime_types)) {
+    refuse_storage(kInvalidMimeType, "mime type " + mimetype + " is not supported");
+  }
+}
 
 UploadFacts receive_upload(Request& request, const UploadRules& rules,
                            const std::function<void(std::string_view)>& sink) {

@@ -25,10 +25,18 @@ struct UploadFacts {
   std::int64_t size_bytes = 0;
 };
 
+/// x-metadata: base64 of a JSON object. Null when there is none or it is malformed, which the real
+/// service ignores too.
+[[nodiscard]] nlohmann::json read_user_metadata(const std::string& base64);
+
 struct UploadRules {
   std::int64_t size_limit_bytes = 0;
   std::optional<nlohmann::json> allowed_mime_types;  ///< array of "type/subtype" or "type/*"
 };
+
+/// Refusal InvalidMimeType when the bucket's list does not hold the type.
+void judge_type(const std::string& mimetype,
+                const std::optional<nlohmann::json>& allowed_mime_types);
 
 /// Reads the body to its end and gives its bytes to `sink`. Judges the type before the first byte
 /// goes to the sink, and the size while reading. As in the real service, a raw body sent in chunks

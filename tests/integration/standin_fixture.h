@@ -33,12 +33,12 @@ class StandInFixture {
  public:
   static constexpr const char* kBucket = "waybill-exports";
 
-  explicit StandInFixture(standin::StorageLimits limits = {})
+  explicit StandInFixture(standin::StorageLimits limits = {}, standin::TusOptions resumable = {})
       : folder(fresh_folder()),
         keys(standin::make_keys()),
         database_url(PrivatePostgres::shared().fresh_database()),
         database(database_url),
-        server(options(limits)),
+        server(options(limits, resumable)),
         client(HttpOptions{}) {}
   ~StandInFixture() {
     std::error_code ignored;
@@ -55,7 +55,7 @@ class StandInFixture {
     request.method = method;
     request.url = server.url() + target;
     request.headers = std::move(headers);
-    if (method == "PUT" || method == "POST") {
+    if (method == "PUT" || method == "POST" || method == "PATCH") {
       // A length is announced also for an empty body.
       request.upload_size_bytes = static_cast<std::int64_t>(body.size());
       request.upload_source = [rest = std::string_view(body)](char* into,
@@ -107,9 +107,17 @@ class StandInFixture {
   std::int64_t object_rows() { return count("SELECT count(*) FROM storage.objects"); }
   /// Files of versions; anything half-written counts too.
   [[nodiscard]] std::int64_t object_files() const {
+    return files_below(folder / "objects") - upload_files() - 1;  // the lock
+  }
+  /// Files of resumable uploads: bytes, and what was said of them.
+  [[nodiscard]] std::int64_t upload_files() const {
+    return files_below(folder / "objects" / "uploads");
+  }
+
+  static std::int64_t files_below(const std::filesystem::path& root) {
     std::int64_t found = 0;
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "objects")) {
-      if (entry.is_regular_file() && entry.path().filename() != "standin.lock") ++found;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+      if (entry.is_regular_file()) ++found;
     }
     return found;
   }
@@ -124,7 +132,8 @@ class StandInFixture {
   HttpClient client;
 
  private:
-  standin::StandInOptions options(standin::StorageLimits limits) const {
+  standin::StandInOptions options(standin::StorageLimits limits,
+                                  standin::TusOptions resumable) const {
     return {.database_url = database_url,
             .objects_folder = folder / "objects",
             .keys = keys,
@@ -132,7 +141,8 @@ class StandInFixture {
             .allow_remote = false,
             .threads = 8,
             .connections = 4,
-            .limits = limits};
+            .limits = limits,
+            .resumable = resumable};
   }
 };
 

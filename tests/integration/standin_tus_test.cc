@@ -460,19 +460,25 @@ TEST_CASE("stand-in tus: as a caller, row security decides", "[standin][tus][sec
   CHECK(f.send("POST", kAsCaller, upsert).status == 201);
 }
 
-TEST_CASE("stand-in tus: an expired upload is refused, then swept away", "[standin][tus]") {
-  StandInFixture f({}, {.upload_life_s = 1, .sweep_interval_s = 1});
+TEST_CASE("stand-in tus: an expired upload cannot be continued", "[standin][tus]") {
+  StandInFixture f({}, {.upload_life_s = 1});
   TusClient tus(f);
   const std::string target = tus.begin(10);
   CHECK(tus.patch(target, 0, "12345").status == 204);
-  bool was_gone = false;
-  CHECK(soon([&] {
-    const int status = tus.head(target).status;
-    was_gone = was_gone || status == 410;
-    return status == 404;
-  }));
-  CHECK(was_gone);
-  CHECK(f.upload_files() == 0);
+  CHECK(soon([&] { return tus.head(target).status == 410; }));
+  check_text(tus.patch(target, 5, "67890"), 410, "The file for this url no longer exists\n");
+  CHECK(tus.terminate(target).status == 204);
+  CHECK(tus.head(target).status == 404);
+}
+
+TEST_CASE("stand-in tus: expired uploads are swept away, finished ones without their object",
+          "[standin][tus]") {
+  StandInFixture f({}, {.upload_life_s = 1, .sweep_interval_s = 1});
+  TusClient tus(f);
+  (void)tus.begin(10);
+  CHECK(tus.patch(tus.begin(3), 0, "all").status == 204);
+  CHECK(soon([&] { return f.upload_files() == 0; }));
+  CHECK(f.get_as_service(kKey).body == "all");
 }
 
 TEST_CASE("stand-in tus: hosted chunk sizes can be insisted on", "[standin][tus]") {

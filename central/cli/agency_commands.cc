@@ -1,4 +1,4 @@
-// agency, enrolment-code, agent, lineage: who delivers what, and where a row came from.
+// agency, enrolment-code, lineage: who delivers what, and where a row came from.
 #include <fmt/core.h>
 
 #include "central/cli/command_line.h"
@@ -31,13 +31,6 @@ int run_agency_put(const Arguments& args) {
 int run_enrolment_code(const Arguments& args) {
   Operators operators(args.database_url, args.actor);
   fmt::print("{}\n", operators.create_enrolment_code(args.agency, args.ttl_s));
-  return kExitDone;
-}
-
-int run_agent_revoke(const Arguments& args) {
-  Operators operators(args.database_url, args.actor);
-  operators.revoke_agent(args.agent_id, args.reason);
-  fmt::print("revoked {}\n", args.agent_id);
   return kExitDone;
 }
 
@@ -76,12 +69,6 @@ void add_agency_commands(const CommandLine& line) {
       ->check(CLI::Range(1, 2'592'000))
       ->capture_default_str();
   line.on(create, run_enrolment_code);
-
-  CLI::App& agents = *line.app.add_subcommand("agent", "Agents")->require_subcommand(1);
-  CLI::App& revoke = line.add_act(agents, "revoke", "Refuse an agent from now on");
-  revoke.add_option("agent", args.agent_id, "the agent's id")->required()->check(id_problem);
-  revoke.add_option("--reason", args.reason, "kept in the registry")->required();
-  line.on(revoke, run_agent_revoke);
 
   CLI::App& lineage = line.add_act(line.app, "lineage", "Tell where a staged row came from");
   lineage.add_option("--file", args.job_file_id, "job_file_id of the row")

@@ -106,7 +106,8 @@ struct CommandLine {
 }
 
 void add_service_commands(const CommandLine& line);   ///< standin, migrate, work, keys
-void add_agency_commands(const CommandLine& line);    ///< agency, enrolment-code, agent, lineage
+void add_agency_commands(const CommandLine& line);    ///< agency, enrolment-code, lineage
+void add_agent_commands(const CommandLine& line);     ///< agent list ... key
 void add_delivery_commands(const CommandLine& line);  ///< tenants ... retire
 void add_trial_commands(const CommandLine& line);     ///< sandbox, diff
 

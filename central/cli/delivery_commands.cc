@@ -14,18 +14,6 @@ std::optional<std::string> agency_or_all(const Arguments& args) {
   return args.agency.empty() ? std::nullopt : std::optional(args.agency);
 }
 
-int print_rows(const Arguments& args, const nlohmann::json& rows,
-               const std::vector<TableColumn>& columns, const char* when_none) {
-  if (args.json) {
-    fmt::print("{}\n", rows.dump(2));
-  } else if (rows.empty()) {
-    fmt::print("{}\n", when_none);
-  } else {
-    fmt::print("{}", format_table(columns, rows));
-  }
-  return kExitDone;
-}
-
 std::string text_of(const nlohmann::json& from, const char* key) {
   const auto found = from.find(key);
   return found != from.end() && found->is_string() ? found->get<std::string>() : "";
@@ -56,41 +44,44 @@ nlohmann::json in_short(nlohmann::json rows) {
 int run_tenants(const Arguments& args) {
   nlohmann::json rows = Operators(args.database_url, args.actor).tenants();
   if (!args.json) rows = in_short(std::move(rows));
-  return print_rows(args, rows,
-                    {{"AGENCY", "tenant"},
-                     {"STATE", "state"},
-                     {"FILES", "files"},
-                     {"WAITS FOR", "wait"},
-                     {"FAILING", "failing"},
-                     {"REASON", "reason"}},
-                    "no agency is registered");
+  print_rows(args.json,
+             {{"AGENCY", "tenant"},
+              {"STATE", "state"},
+              {"FILES", "files"},
+              {"WAITS FOR", "wait"},
+              {"FAILING", "failing"},
+              {"REASON", "reason"}},
+             rows, "no agency is registered");
+  return kExitDone;
 }
 
 int run_deliveries(const Arguments& args) {
   Operators operators(args.database_url, args.actor);
-  return print_rows(args, operators.deliveries(agency_or_all(args), args.days),
-                    {{"AGENCY", "tenant"},
-                     {"DATE", "date"},
-                     {"NAME", "name"},
-                     {"STATE", "state"},
-                     {"DEADLINE", "deadline_at"},
-                     {"FILES", "files"},
-                     {"MISSING", "missing"}},
-                    "no delivery in these days");
+  print_rows(args.json,
+             {{"AGENCY", "tenant"},
+              {"DATE", "date"},
+              {"NAME", "name"},
+              {"STATE", "state"},
+              {"DEADLINE", "deadline_at"},
+              {"FILES", "files"},
+              {"MISSING", "missing"}},
+             operators.deliveries(agency_or_all(args), args.days), "no delivery in these days");
+  return kExitDone;
 }
 
 int run_alerts(const Arguments& args) {
   Operators operators(args.database_url, args.actor);
-  return print_rows(args, operators.alerts(agency_or_all(args), args.limit),
-                    {{"CREATED", "created_at"},
-                     {"AGENCY", "tenant"},
-                     {"KIND", "kind"},
-                     {"CODE", "code"},
-                     {"SENT", "sent_at"},
-                     {"TRIES", "attempts"},
-                     {"PROBLEM", "last_problem"},
-                     {"MESSAGE", "message"}},
-                    "no alert");
+  print_rows(args.json,
+             {{"CREATED", "created_at"},
+              {"AGENCY", "tenant"},
+              {"KIND", "kind"},
+              {"CODE", "code"},
+              {"SENT", "sent_at"},
+              {"TRIES", "attempts"},
+              {"PROBLEM", "last_problem"},
+              {"MESSAGE", "message"}},
+             operators.alerts(agency_or_all(args), args.limit), "no alert");
+  return kExitDone;
 }
 
 int run_resume(const Arguments& args) {

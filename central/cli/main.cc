@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   const CommandLine line{app, args, chosen};
   add_service_commands(line);
   add_agency_commands(line);
+  add_agent_commands(line);
   add_delivery_commands(line);
   add_trial_commands(line);
   try {

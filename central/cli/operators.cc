@@ -32,6 +32,22 @@ constexpr const char* kListAlerts = R"sql(
            LIMIT $2) AS a
 )sql";
 
+// $1 an agency's slug.
+constexpr const char* kListAgents = R"sql(
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'agent_id', a.agent_id, 'agent_name', a.agent_name,
+           'state', CASE WHEN a.revoked_at IS NOT NULL THEN 'revoked'
+                         WHEN a.ledger_refused_at IS NOT NULL THEN 'ledger refused'
+                         ELSE 'active' END,
+           'reason', coalesce(a.revoked_reason, a.ledger_refused_reason),
+           'enrolled_at', a.enrolled_at, 'last_seen_at', a.last_seen_at,
+           'ledger_id', a.ledger_id, 'ledger_seq', a.ledger_seq,
+           'has_key', a.public_key IS NOT NULL) ORDER BY a.enrolled_at)
+             FILTER (WHERE a.agent_id IS NOT NULL), '[]')
+    FROM ingest.tenant AS t LEFT JOIN ingest.agent AS a ON a.tenant_id = t.tenant_id
+   WHERE t.slug = $1 GROUP BY t.tenant_id
+)sql";
+
 /// SQLSTATE PGRST with our body as JSON is how ingest.refuse() speaks.
 [[noreturn]] void rethrow(std::string_view operation, const pg::PgError& error) {
   const auto body = nlohmann::json::parse(error.message(), nullptr, false);
@@ -106,6 +122,31 @@ std::string Operators::create_enrolment_code(const std::string& slug, std::int64
 
 void Operators::revoke_agent(const std::string& agent_id, const std::string& reason) {
   call("revoke the agent", "SELECT ingest.revoke_agent($1, $2, $3)", {agent_id, reason, actor_});
+}
+
+void Operators::accept_ledger(const std::string& agent_id, const std::string& reason) {
+  call("accept the agent's ledger", "SELECT ingest.accept_ledger($1, $2, $3)",
+       {agent_id, reason, actor_});
+}
+
+std::string Operators::agent_key(const std::string& agent_id) {
+  const pg::Result key =
+      call("find the agent's key",
+           "SELECT a.public_key FROM ingest.agent AS a WHERE a.agent_id = $1", {agent_id});
+  if (key.empty()) {
+    throw Error(error_code::kAgentUnknown, "find the agent's key", agent_id,
+                "no agent has this id");
+  }
+  return key.is_null(0, 0) ? "" : key.string(0, 0);
+}
+
+nlohmann::json Operators::agents(const std::string& slug) {
+  const pg::Result agents = call("list the agents", kListAgents, {slug});
+  if (agents.empty()) {
+    throw Error(error_code::kCentralConfigInvalid, "list the agents", slug,
+                "no agency has this slug");
+  }
+  return nlohmann::json::parse(agents.text(0, 0));
 }
 
 void Operators::resume(const std::string& slug, const std::string& reason) {

@@ -54,6 +54,10 @@ class Operators {
   [[nodiscard]] std::string create_enrolment_code(const std::string& slug, std::int64_t ttl_s);
 
   void revoke_agent(const std::string& agent_id, const std::string& reason);
+  /// The ledger and the key of the agent's next sync count, whatever they are (WB-2007).
+  void accept_ledger(const std::string& agent_id, const std::string& reason);
+  /// What the agent signs its manifests with, PEM.
+  [[nodiscard]] std::string agent_key(const std::string& agent_id);
 
   // What puts things right; each is an event with the reason and the actor.
 
@@ -72,6 +76,7 @@ class Operators {
   // What is going on, as JSON arrays; see docs/operating.md.
 
   [[nodiscard]] nlohmann::json tenants();
+  [[nodiscard]] nlohmann::json agents(const std::string& slug);
   [[nodiscard]] nlohmann::json deliveries(const std::optional<std::string>& slug,
                                           std::int64_t days);
   [[nodiscard]] nlohmann::json alerts(const std::optional<std::string>& slug, std::int64_t limit);

@@ -1,5 +1,7 @@
 #include "central/cli/table.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 namespace waybill::cli {
@@ -58,6 +60,17 @@ std::string format_table(const std::vector<TableColumn>& columns, const nlohmann
   std::string out;
   for (const auto& cells : lines) append_line(out, cells, widths);
   return out;
+}
+
+void print_rows(bool as_json, const std::vector<TableColumn>& columns, const nlohmann::json& rows,
+                const char* when_none) {
+  if (as_json) {
+    fmt::print("{}\n", rows.dump(2));
+  } else if (rows.empty()) {
+    fmt::print("{}\n", when_none);
+  } else {
+    fmt::print("{}", format_table(columns, rows));
+  }
 }
 
 }  // namespace waybill::cli

@@ -18,4 +18,8 @@ struct TableColumn {
 [[nodiscard]] std::string format_table(const std::vector<TableColumn>& columns,
                                        const nlohmann::json& rows);
 
+/// Prints the rows as a table, or as they are for scripts; `when_none` where there is no row.
+void print_rows(bool as_json, const std::vector<TableColumn>& columns, const nlohmann::json& rows,
+                const char* when_none);
+
 }  // namespace waybill::cli

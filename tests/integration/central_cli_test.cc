@@ -193,6 +193,55 @@ TEST_CASE("operators: refusals keep the registry's code and its own way out", "[
   CHECK(database.exec("SELECT created_by FROM ingest.enrolment_code").text(0, 0) == "tester");
 }
 
+TEST_CASE("operators: agents are listed as they stand, and a refused ledger is accepted",
+          "[operators]") {
+  const std::string url = PrivatePostgres::shared().fresh_database();
+  cli::Operators operators(url, "tester");
+  const Folder folder;
+  folder.write("_agency.json", kAgency);
+  (void)operators.put_agency(cli::read_agency_folder(folder.path));
+  CHECK(operators.agents("a-kitchen").empty());
+  CHECK(caught([&] { (void)operators.agents("nobody"); }).code == "WB-5006");
+
+  pg::Connection database(url);
+  const std::string code = operators.create_enrolment_code("a-kitchen", 60);
+  const std::string id =
+      database
+          .exec("SELECT public.ingest_enroll($1, 'pc', $2) ->> 'agent_id'", {code, sha256_hex("t")})
+          .string(0, 0);
+  CHECK(operators.agent_key(id).empty());
+  CHECK(caught([&] { (void)operators.agent_key(random_uuid()); }).code == "WB-2001");
+  database.exec("SELECT set_config('request.headers', '{\"x-agent-token\": \"t\"}', false)");
+  const std::string key = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+  const auto sync = [&](int seq) {
+    const nlohmann::json head = {{"ledger_id", "L"},
+                                 {"seq", seq},
+                                 {"hash", sha256_hex(std::to_string(seq))},
+                                 {"anchored", nullptr},
+                                 {"public_key", key}};
+    return database
+        .exec(
+            "SELECT coalesce(public.ingest_sync(0, '{}', $1::jsonb) #>> '{ledger_problem,code}',"
+            " 'good')",
+            {head.dump()})
+        .string(0, 0);
+  };
+  CHECK(sync(2) == "good");
+  CHECK(operators.agent_key(id) == key);
+  CHECK(operators.agents("a-kitchen").at(0).at("state") == "active");
+  CHECK(sync(1) == "WB-2007");
+  const nlohmann::json refused = operators.agents("a-kitchen").at(0);
+  CHECK(refused.at("state") == "ledger refused");
+  CHECK(refused.at("ledger_seq") == 2);
+  CHECK_FALSE(refused.at("reason").get<std::string>().empty());
+  CHECK(caught([&] { operators.accept_ledger(id, ""); }).code == "WB-5006");
+  operators.accept_ledger(id, "restored on purpose");
+  CHECK(sync(1) == "good");
+  CHECK(operators.agents("a-kitchen").at(0).at("ledger_seq") == 1);
+  operators.revoke_agent(id, "gone");
+  CHECK(operators.agents("a-kitchen").at(0).at("state") == "revoked");
+}
+
 TEST_CASE("keys: fresh ones are private, strong and never replaced", "[keys][security]") {
   const Folder folder;
   const fs::path file = folder.path / "keys.json";

@@ -1,6 +1,6 @@
 -- 0026 What agents, anchors and settings say beside; new kinds of callers and moves.
 -- Why:    uploads have two signers and two methods, a ledger proves itself, parts are taken back.
--- Needs:  0025.   Locks: ingest.setting, ingest.agent, ingest.job_file and ingest.ledger_anchor for an instant.
+-- Needs:  0025.   Locks: ingest.setting, ingest.agent, ingest.alert, ingest.job_file and ingest.ledger_anchor for an instant.
 -- Rule:   released migrations are never edited; add the next number.
 
 ALTER TABLE ingest.setting DROP CONSTRAINT the_signing_mode_is_known;
@@ -67,3 +67,9 @@ ALTER TABLE ingest.ledger_anchor ADD COLUMN ledger_id text NOT NULL DEFAULT '';
 ALTER TABLE ingest.ledger_anchor DROP CONSTRAINT a_ledger_head_is_anchored_once;
 ALTER TABLE ingest.ledger_anchor ADD CONSTRAINT a_ledger_head_is_anchored_once PRIMARY KEY (agent_id, ledger_id, ledger_seq, ledger_hash);
 COMMENT ON COLUMN ingest.ledger_anchor.ledger_id IS 'The ledger whose head it is; empty when the agent named none.';
+
+ALTER TABLE ingest.alert DROP CONSTRAINT an_alert_is_of_a_known_kind;
+ALTER TABLE ingest.alert ADD CONSTRAINT an_alert_is_of_a_known_kind CHECK (kind IN (
+  'tenant_halted', 'step_exhausted', 'file_missing', 'file_refused', 'delivery_late', 'ledger_diverged', 'ledger_replaced',
+  'agent_key_changed', 'scheduler_failed'));
+COMMENT ON COLUMN ingest.alert.kind IS 'tenant_halted, step_exhausted, file_missing, file_refused, delivery_late, ledger_diverged, ledger_replaced, agent_key_changed or scheduler_failed.';

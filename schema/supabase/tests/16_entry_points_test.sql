@@ -9,8 +9,10 @@ INSERT INTO auth.users (id, email) SELECT gen_random_uuid(), 'operator@example.o
 INSERT INTO ingest.tenant_user (tenant_id, user_id, role) SELECT test.id('alder'), id, 'operator' FROM auth.users WHERE email = 'operator@example.org';
 SELECT public.ingest_enroll(ingest.create_enrolment_code('alder', 600, 'x'), 'old-pc', test.sha('revoked token'), '{}');
 SELECT ingest.revoke_agent(agent_id, 'gone', 'x') FROM ingest.agent WHERE agent_name = 'old-pc';
+SELECT public.ingest_enroll(ingest.create_enrolment_code('alder', 600, 'x'), 'copy-pc', test.sha('copied token'), '{}');
+UPDATE ingest.agent SET ledger_refused_at = now(), ledger_refused_reason = 'a copy' WHERE agent_name = 'copy-pc';
 INSERT INTO caller VALUES
-  ('nobody', 'anon', NULL, NULL), ('wrong token', 'anon', 'wrong', NULL), ('good agent', 'anon', 'alder token', NULL),
+  ('agent with a refused ledger', 'anon', 'copied token', NULL), ('nobody', 'anon', NULL, NULL), ('wrong token', 'anon', 'wrong', NULL), ('good agent', 'anon', 'alder token', NULL),
   ('revoked agent', 'anon', 'revoked token', NULL), ('other agency''s agent', 'anon', 'birch token', NULL),
   ('service', 'service_role', NULL, NULL), ('service with a token', 'service_role', 'alder token', NULL),
   ('stranger', 'authenticated', NULL, gen_random_uuid()), ('other agency''s viewer', 'authenticated', NULL, test.id('birch user')),
@@ -39,7 +41,7 @@ BEGIN
     v := SQLSTATE;
   END;
   RESET ROLE;
-  RETURN CASE WHEN v = '42501' THEN 'no right' WHEN v IN ('WB-2001 401', 'WB-2002 403', 'WB-2005 403', 'WB-2003 403') THEN split_part(v, ' ', 1) ELSE 'in' END;
+  RETURN CASE WHEN v = '42501' THEN 'no right' WHEN v IN ('WB-2001 401', 'WB-2002 403', 'WB-2005 403', 'WB-2003 403', 'WB-2007 403') THEN split_part(v, ' ', 1) ELSE 'in' END;
 END
 $$;
 
@@ -56,6 +58,7 @@ CREATE FUNCTION test.expected(p_entry ingest.entry_point, p_name text, p_role te
     WHEN p_role = 'service_role' THEN 'no right'
     WHEN p_entry.caller = 'enrolment' THEN 'in'
     WHEN p_name IN ('good agent', 'other agency''s agent') THEN 'in'
+    WHEN p_name = 'agent with a refused ledger' THEN 'WB-2007'
     WHEN p_name = 'revoked agent' THEN 'WB-2002' ELSE 'WB-2001' END
 $$;
 SELECT is(test.answer(c.role, c.token, c.person, k.sql), test.expected(e, c.name, c.role), e.function || ' by ' || c.name)

@@ -383,6 +383,100 @@ TEST_CASE("stand-in storage: it signs an upload for those whom row security lets
   check_refused(f.send("POST", sign, {{"apikey", f.keys.secret_key}}), "409", "KeyAlreadyExists");
 }
 
+// As signing_mode `storage` uses it: a policy that knows what is reserved, asked before any byte.
+TEST_CASE("stand-in storage: row security sees what the request announces, and answers first",
+          "[standin][storage][security]") {
+  StandInFixture f;
+  const std::string sign = "/storage/v1/object/upload/sign/" + object_path("r/k.csv");
+  f.database.exec_script(
+      "CREATE FUNCTION public.is_reserved(bucket text, key text) RETURNS boolean "
+      "LANGUAGE sql STABLE SECURITY DEFINER AS $$ "
+      "  SELECT key = 'r/k.csv' AND current_setting('request.headers')::jsonb ->> 'x-agent-token' "
+      "= "
+      "    'the agent' AND current_setting('request.path') LIKE '/object/upload/sign/%' "
+      "    AND current_setting('request.method') = 'POST' "
+      "    AND NOT EXISTS (SELECT FROM storage.objects WHERE name = key AND metadata ? 'eTag') $$;"
+      "CREATE POLICY reserved ON storage.objects FOR INSERT TO anon WITH CHECK ("
+      "  public.is_reserved(bucket_id, name) AND user_metadata ->> 'sha256' = 'abc' "
+      "  AND metadata ->> 'mimetype' = 'text/csv')");
+  const auto ask = [&](const std::string& agent, const std::string& type) {
+    return f.send("POST", sign,
+                  {{"apikey", f.keys.publishable_key},
+                   {"authorization", "Bearer " + f.keys.publishable_key},
+                   {"x-agent-token", agent},
+                   {"x-metadata", "eyJzaGEyNTYiOiJhYmMifQ=="},
+                   {"content-type", type}});
+  };
+  check_refused(ask("another", "text/csv"), "403", "AccessDenied");
+  check_refused(ask("the agent", "image/png"), "403", "AccessDenied");
+  check_refused(f.send("POST", sign,
+                       {{"apikey", f.keys.publishable_key},
+                        {"authorization", "Bearer " + f.keys.secret_key}}),
+                "403", "AccessDenied");
+  const HttpResponse minted = ask("the agent", "text/csv");
+  CHECK(minted.status == 200);
+  const std::string token = json_of(minted).value("token", "");
+  CHECK(json_of(minted)["url"] ==
+        "/object/upload/sign/" + object_path("r/k.csv") + "?token=" + token);
+  const json claims = json::parse([&] {
+    std::string text;
+    REQUIRE(base64url_decode(
+        token.substr(token.find('.') + 1, token.rfind('.') - token.find('.') - 1), text));
+    return text;
+  }());
+  CHECK(claims["url"] == object_path("r/k.csv"));
+  CHECK(claims["scope"] == "upload");
+  CHECK(claims["upsert"] == false);
+  CHECK_FALSE(claims.contains("owner"));
+
+  CHECK(f.send("PUT", sign + "?token=" + token, {}, "x").status == 200);
+  // It has arrived: row security says no before anybody learns that the name is taken.
+  check_refused(ask("the agent", "text/csv"), "403", "AccessDenied");
+}
+
+TEST_CASE("stand-in: a body whose end nobody can tell is refused, and the connection closed",
+          "[standin][storage][security]") {
+  StandInFixture f;
+  const std::string start = "PUT " + f.signed_target("k.csv") + " HTTP/1.1\r\nHost: x\r\n";
+  for (const std::string framing :
+       {"Content-Length: -5\r\n", "Content-Length: +5\r\n", "Content-Length: 0x5\r\n",
+        "Content-Length: 99999999999999999999\r\n", "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: gzip\r\n"}) {
+    INFO(framing);
+    RawClient client(f);
+    client.send(start + framing + "\r\nbytesGET /storage/v1/status HTTP/1.1\r\nHost: x\r\n\r\n");
+    const std::string answer = client.receive("never sent");  // until the other side closes
+    CHECK(answer.find("HTTP/1.1 200") == std::string::npos);
+    CHECK((answer.empty() || answer.starts_with("HTTP/1.1 400")));
+  }
+  CHECK(f.object_rows() == 0);
+  CHECK(f.put("k.csv", "").status == 200);  // nothing at all is a body too
+}
+
+TEST_CASE("stand-in: pages of any origin may use it, as on Supabase", "[standin][cors]") {
+  StandInFixture f;
+  const std::string origin = "https://desk.example";
+  for (const char* target : {"/rest/v1/rpc/ingest_sync", "/storage/v1/object/upload/sign/b/k",
+                             "/storage/v1/upload/resumable/sign"}) {
+    const HttpResponse preflight =
+        f.send("OPTIONS", target,
+               {{"origin", origin},
+                {"access-control-request-method", "PATCH"},
+                {"access-control-request-headers", "apikey,x-signature,upload-offset"}});
+    CHECK(preflight.status == 200);
+    CHECK(preflight.header("access-control-allow-origin") == "*");
+    CHECK(preflight.header("access-control-allow-headers") == "apikey,x-signature,upload-offset");
+    CHECK(preflight.header("access-control-allow-methods").find("PATCH") != std::string::npos);
+    CHECK(preflight.body.empty());
+  }
+  // A page must be able to read what it is told, refusals too.
+  CHECK(f.rpc("no_such_function", "{}").header("access-control-allow-origin") == "*");
+  CHECK(f.put("k.csv", "x").header("access-control-allow-origin") == "*");
+  const HttpResponse refused = f.send("HEAD", "/storage/v1/upload/resumable/sign/x", {});
+  CHECK(refused.header("access-control-allow-origin") == "*");
+  CHECK(refused.header("access-control-expose-headers").find("Upload-Offset") != std::string::npos);
+}
+
 TEST_CASE("stand-in storage: an answer to a body nobody read leaves the connection usable",
           "[standin][storage]") {
   StandInFixture f;

@@ -38,6 +38,11 @@ const split = (id) => {
 const check = (token, { bucket, key }) => {
   if (!token) refuse(400, 'Missing x-signature header')
   const [head, body, mark] = token.split('.')
+  try {
+    JSON.parse(Buffer.from(head, 'base64url').toString())
+  } catch {
+    refuse(400, 'Invalid Compact JWS')
+  }
   const expected = createHmac('sha256', jwtSecret).update(`${head}.${body}`).digest()
   const given = Buffer.from(mark ?? '', 'base64url')
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
@@ -63,6 +68,10 @@ const handOver = (upload) =>
           'x-upsert': 'true',
           'content-type': upload.metadata.contentType ?? 'application/octet-stream',
           'content-length': upload.size,
+          'cache-control': `max-age=${upload.metadata.cacheControl ?? 3600}`,
+          ...(upload.metadata.metadata && {
+            'x-metadata': Buffer.from(upload.metadata.metadata).toString('base64'),
+          }),
         },
       },
       (answer) => {

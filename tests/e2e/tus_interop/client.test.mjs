@@ -1,6 +1,8 @@
-// tus-js-client, a client that nobody here wrote, against the stand-in.
+// tus-js-client, a client that nobody here wrote, against the stand-in; and against @tus/server.
 //
-// Goal:   what the stand-in answers is what the client takes for Supabase's resumable uploads.
+// Goal:   what the stand-in answers is what the client takes for Supabase's resumable uploads. That
+//         the same test passes with the server library which the Storage API is built on shows that
+//         the test asks for nothing of our own invention.
 // Method: signed uploads whole, in chunks, broken off and taken up again; and their refusals.
 // Needs:  WAYBILL_TEST_PROJECT_URL, WAYBILL_TEST_SECRET_KEY. Nothing of them is printed.
 import assert from 'node:assert/strict'

@@ -80,14 +80,21 @@ StepReport Engine::step() {
 /// Runs a stage; a failure that passes ends only this stage of this step.
 bool Engine::guarded(const std::function<bool()>& stage) {
   try {
+    return try_stage(stage);
+  } catch (const Error& error) {
+    if (error.code().id != error_code::kLedgerWriteFailed.id) throw;
+    pause_for_disk(error);  // the disk is full, and not even what failed could be recorded
+    return false;
+  }
+}
+
+bool Engine::try_stage(const std::function<bool()>& stage) {
+  try {
     return stage();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCorrupt) throw;
     if (error.code().id == error_code::kLedgerWriteFailed.id) {
-      ++disk_failures_;
-      disk_pause_until_steady_ms_ =
-          ports_.clock.steady_ms() + pause_ms(disk_failures_, 0, ports_.chance);
-      log_error(error);
+      pause_for_disk(error);
       return false;
     }
     if (is_about_the_folder(error)) {
@@ -100,6 +107,13 @@ bool Engine::guarded(const std::function<bool()>& stage) {
     contact_.failed(error);
     return false;
   }
+}
+
+void Engine::pause_for_disk(const Error& error) {
+  ++disk_failures_;
+  disk_pause_until_steady_ms_ =
+      ports_.clock.steady_ms() + pause_ms(disk_failures_, 0, ports_.chance);
+  log_error(error);
 }
 
 // ---- the folder

@@ -74,6 +74,8 @@ class Engine {
   void fill_spec_book();
   void record_problem(const char* fact, const std::string& text);
   bool guarded(const std::function<bool()>& stage);
+  bool try_stage(const std::function<bool()>& stage);
+  void pause_for_disk(const Error& error);
   [[nodiscard]] std::int64_t sync_interval_ms();
   [[nodiscard]] std::int64_t wait_ms();
   [[nodiscard]] nlohmann::json health();

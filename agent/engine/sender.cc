@@ -32,18 +32,22 @@ bool Sender::take_change_seen() { return std::exchange(change_seen_, false); }
 // ---- results
 
 bool Sender::take_results() {
-  const std::vector<SendResult> results = ports_.uploads.take_finished();
-  under_way_ -= std::min(under_way_, results.size());
+  for (SendResult& result : ports_.uploads.take_finished()) {
+    under_way_ -= std::min<std::size_t>(under_way_, 1);
+    finished_.push_back(std::move(result));
+  }
+  if (finished_.empty()) return false;
   std::vector<Move> moves;
   std::vector<JobFile> files;
-  for (const SendResult& result : results) {
+  for (const SendResult& result : finished_) {
     const std::optional<JobFile> file = ledger_.find(result.file);
     if (!file || file->state != FileState::kUploading) continue;  // central told us more meanwhile
     moves.push_back(move_for(*file, result));
     files.push_back(*file);
   }
   apply(files, moves);
-  return !results.empty();
+  finished_.clear();
+  return true;
 }
 
 Move Sender::move_for(const JobFile& file, const SendResult& result) {

@@ -43,7 +43,8 @@ class Sender {
   Ports ports_;
   Ledger& ledger_;
   Targets& targets_;
-  std::size_t under_way_ = 0;  ///< started and not yet taken back
+  std::size_t under_way_ = 0;         ///< started and not yet taken back
+  std::vector<SendResult> finished_;  ///< taken back, and not yet in the ledger
   std::int64_t last_confirm_steady_ms_ = 0;
   bool change_seen_ = false;
 };

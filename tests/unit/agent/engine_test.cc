@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "tests/support/commit_fault.h"
 #include "tests/unit/agent/engine_fixture.h"
 
 using namespace waybill;
@@ -345,4 +346,49 @@ TEST_CASE("engine: each sync carries the head of the ledger's chain", "[agent][e
     CHECK(is_sha256_hex(sync.ledger.head.hash));
   }
   CHECK(last > 0);
+}
+
+// Goal:   a full disk never ends the agent, also when it meets another failure.
+// Method: central cannot be reached, and the n-th commit is refused; raise n until none is left.
+TEST_CASE("engine: a disk that is full while central is away does not end the agent",
+          "[agent][engine][fault]") {
+  bool has_fired = true;
+  for (int good_commits = 0; has_fired && good_commits < 100; ++good_commits) {
+    EngineFixture f;
+    f.put("recipe_1.csv", "code\nR1\n");
+    f.central.before_call = [](const std::string& call) {
+      throw Error(error_code::kNetworkUnreachable, "call", call, "connection refused");
+    };
+    {
+      CommitFault fault(good_commits);
+      f.restart();
+      for (int i = 0; i < 30; ++i) {
+        INFO("commit " << good_commits << ", step " << i);
+        REQUIRE_NOTHROW(f.step());
+      }
+      has_fired = CommitFault::fired();
+    }
+    f.central.before_call = [](const std::string&) {};
+    REQUIRE(f.run_until_settled(2'000));
+    CHECK(f.states_of("recipe_1.csv") == "archived");
+  }
+  CHECK_FALSE(has_fired);
+}
+
+// Goal:   how an upload ended is not lost with the commit that was to record it.
+// Method: the n-th commit is refused; the same engine goes on, for a restart would settle it.
+TEST_CASE("engine: whichever commit is refused, an upload does not stay uploading",
+          "[agent][engine][fault]") {
+  bool has_fired = true;
+  for (int good_commits = 0; has_fired && good_commits < 200; ++good_commits) {
+    EngineFixture f;
+    f.put("recipe_1.csv", "code\nR1\n");
+    CommitFault fault(good_commits);
+    f.restart();  // its connection was older than the fault
+    INFO("commit " << good_commits);
+    REQUIRE(f.run_until_settled(2'000));
+    CHECK(f.states_of("recipe_1.csv") == "archived");
+    has_fired = CommitFault::fired();
+  }
+  CHECK_FALSE(has_fired);
 }

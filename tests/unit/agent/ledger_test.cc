@@ -6,6 +6,7 @@
 #include "agent/ledger/ledger_report.h"
 #include "agent/ledger/migrations.h"
 #include "core/error.h"
+#include "tests/support/commit_fault.h"
 #include "tests/unit/agent/ledger_fixture.h"
 
 using namespace waybill;
@@ -20,38 +21,6 @@ std::string code_of(const std::function<void()>& call) {
   }
   return "";
 }
-
-/// Refuses the n-th commit of every connection made while it lives, once, like a full disk.
-class CommitFault {
- public:
-  explicit CommitFault(int good_commits) {
-    good_commits_ = good_commits;
-    fired_ = false;
-    sqlite3_auto_extension(reinterpret_cast<void (*)()>(&CommitFault::attach));
-  }
-  ~CommitFault() {
-    sqlite3_cancel_auto_extension(reinterpret_cast<void (*)()>(&CommitFault::attach));
-    good_commits_ = 1'000'000;
-  }
-  CommitFault(const CommitFault&) = delete;
-  CommitFault& operator=(const CommitFault&) = delete;
-  [[nodiscard]] static bool fired() { return fired_; }
-
- private:
-  static int attach(sqlite3* handle, const char** /*message*/, const void* /*api*/) {
-    sqlite3_commit_hook(
-        handle,
-        [](void*) {
-          if (good_commits_-- != 0) return 0;
-          fired_ = true;
-          return 1;
-        },
-        nullptr);
-    return SQLITE_OK;
-  }
-  inline static int good_commits_ = 0;
-  inline static bool fired_ = false;
-};
 
 /// Walks the chain as an auditor does: from the rows alone. Returns the first bad seq, 0 for none.
 std::int64_t first_bad_event(const std::filesystem::path& folder) {

@@ -1,6 +1,6 @@
 # Measurements of the optimised build, each beside a real alternative in the same run. Names choose
 # some of them: read_bench, stage_bench, staging_guard, large_file. What takes long and measures less
-# than it proves runs only when it is named: faults, kills, steady.
+# than it proves runs only when it is named: faults, kills, steady, simulate.
 
 bench_wanted() {
   local name=$1
@@ -24,6 +24,7 @@ run_bench() {
   fi
   ! bench_named faults "$@" || run_torture nights.py --all
   ! bench_named kills "$@" || run_torture kills.py --kills "${WAYBILL_KILLS:-1000}"
+  ! bench_named simulate "$@" || "$root/build/release/bin/simulate" --minutes "${WAYBILL_SIMULATE_MINUTES:-20}"
   ! bench_named steady "$@" || run_torture steady.py
 }
 

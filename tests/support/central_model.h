@@ -37,7 +37,8 @@ class CentralModel final : public CentralApi {
     std::string delivery_date{};
     std::string delivery_name{};
     std::int64_t opened_at_ms = 0;
-    std::int64_t seq = 0;  ///< of its newest change
+    std::int64_t seq = 0;     ///< of its newest change
+    bool is_retired = false;  ///< its rows were taken out again; the same may be registered anew
   };
 
   std::function<void(const std::string& call)> before_call = [](const std::string&) {};
@@ -83,6 +84,31 @@ class CentralModel final : public CentralApi {
 
   /// Central's operator accepts the ledger that was refused.
   void accept_ledger() { ledger_rules.accept(); }
+  /// The same for one file, and for the other parts of it.
+  void retire(const JobFileId& id) {
+    const wire::OfferedFile offer = need(id).offer;
+    for (File& file : files_) {
+      const bool is_part = original_of(file.offer) == original_of(offer) && is_live(file) &&
+                           file.offer.file_tag == offer.file_tag;
+      if (!is_part || file.state == "verified") continue;
+      file.problem = {"WB-2117", "central's operator took its rows out again", {}};
+      file.is_retired = true;
+      set(file, "refused");
+    }
+  }
+  void retry(const JobFileId& id) {
+    File& file = need(id);
+    file.problem.reset();
+    set(file, "received");
+  }
+  /// The time of sets that are not whole is up.
+  void give_up_sets() {
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      const File file = files_[i];
+      if (file.state == "verified" && !is_set_whole(file)) refuse_set(file);
+    }
+  }
+  [[nodiscard]] std::int64_t last_seq() const { return static_cast<std::int64_t>(changes_.size()); }
 
   /// An object arrives altered by something on the way.
   void corrupt(const std::string& path) { objects.at(path) += "x"; }
@@ -337,11 +363,27 @@ class CentralModel final : public CentralApi {
     return std::count_if(files_.begin(), files_.end(), is_ready_member) >= file.offer.part_count;
   }
 
+  static bool is_live(const File& file) {
+    return file.state == "verified" || file.state == "staged" || file.state == "processed" ||
+           file.state == "archived";
+  }
+
+  void refuse_set(const File& of) {
+    for (File& file : files_) {
+      const bool is_member = original_of(file.offer) == original_of(of.offer) &&
+                             file.offer.file_tag == of.offer.file_tag;
+      const bool is_unstaged =
+          file.state == "verified" || file.state == "received" || file.state == "awaiting_upload";
+      if (!is_member || !is_unstaged) continue;
+      file.problem = {"WB-2111", "the set is not whole", {}};
+      set(file, "refused");
+    }
+  }
+
   [[nodiscard]] const File* live_copy(const wire::OfferedFile& offer) const {
     for (const File& file : files_) {
-      const bool is_live = file.state == "verified" || file.state == "staged" ||
-                           file.state == "processed" || file.state == "archived";
-      if (is_live && file.offer.file_tag == offer.file_tag && is_same_content(file.offer, offer)) {
+      if (is_live(file) && file.offer.file_tag == offer.file_tag &&
+          is_same_content(file.offer, offer)) {
         return &file;
       }
     }
@@ -353,7 +395,8 @@ class CentralModel final : public CentralApi {
     for (const File& file : files_) {
       const bool is_same =
           file.offer.relative_path == offer.relative_path && is_same_content(file.offer, offer);
-      if (is_same && (file.job_key == key || file.state == "awaiting_upload")) return file;
+      if (is_same && !file.is_retired && (file.job_key == key || file.state == "awaiting_upload"))
+        return file;
     }
     File file{.id = JobFileId(fmt::format("file-{}", files_.size() + 1)),
               .job_key = key,

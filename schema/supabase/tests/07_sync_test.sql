@@ -35,9 +35,10 @@ SELECT is(public.ingest_inventory(0) -> 'files', '[]', 'nor is it in its invento
 SELECT public.ingest_enroll(ingest.create_enrolment_code('alder', 60, 'x'), 'second', test.sha('second token')) IS NOT NULL AS enrolled;
 SELECT test.as_agent('second token');
 SELECT is(public.ingest_sync(0) -> 'changes', '[]', 'nor does another agent of the agency');
-SELECT is(public.ingest_inventory(0) #>> '{files,0,relative_path}', 'a.csv', 'which has it in its inventory, though');
+SELECT is(public.ingest_inventory(0) -> 'files', '[]', 'nor has it what another living agent carries in its inventory');
 SELECT ingest.revoke_agent(test.id('alder agent'), 'stolen', 'x');
 SELECT is(jsonb_array_length(public.ingest_sync(0) -> 'changes'), 5, 'when an agent is revoked, the others hear of its files');
+SELECT is(public.ingest_inventory(0) #>> '{files,0,relative_path}', 'a.csv', 'and have them in their inventory');
 
 -- refusals travel with code and place
 SELECT test.deliver('s1', 'bad.csv', 'bad bytes');

@@ -198,10 +198,10 @@ TEST_CASE("stand-in tus: killed at random again and again, every upload ends wit
   while (killed < kills) {
     ResumingClient client(server, "k/" + std::to_string(uploads) + ".bin");
     for (bool is_done = false; !is_done;) {
-      std::thread killer;
+      std::jthread killer;
       if (killed < kills) {
         ++killed;
-        killer = std::thread([&server, wait_ms = pause_ms(random)] {
+        killer = std::jthread([&server, wait_ms = pause_ms(random)] {
           std::this_thread::sleep_for(std::chrono::milliseconds(wait_ms));  // the very subject
           server.kill();
         });

@@ -11,19 +11,23 @@ Run:     python3 tests/fault/kills.py --programs build/release/bin --kills 1000 
 import collections
 import os
 import random
+import signal
 import sys
 import threading
 import time
 
 import settings
 from exports import ROWS_PER_PART, copy_of, make
-from lanes import Central, LoopError
+from lanes import Central, LoopError, wait_until
 
 VICTIMS = {"agent": 45, "worker": 25, "standin": 20, "database": 10}  # in hundredths
 MOMENTS = ("head", "half", "forwarded", "answered", "relayed")
 TRIGGER_TIMEOUT_S = 2.0   # nothing is on the line: killed all the same
 SETTLE_TIMEOUT_S = 240
 BACKLOG_MAX = 12          # unsettled exports of a lane; more wait
+
+CONNECTIONS = """(SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+                   AND backend_type = 'client backend') AS connection"""
 
 Round = collections.namedtuple("Round", "number victim lane line request moment pause_s")
 
@@ -96,6 +100,7 @@ class Kills:
         self.central, self.seed = central, seed
         self.lanes = [central.lane(f"k{number}", upload={"parallel": 2}) for number in range(lanes)]
         self.killed = collections.Counter()
+        self.database_kills = 0
         self.met = collections.Counter()     # by victim, killed at the very request
         self.exporters = [Exporter(lane, seed) for lane in self.lanes]
 
@@ -117,23 +122,31 @@ class Kills:
         lane = self.lanes[step.lane]
         line = lane.line if step.line == "agent" else self.central.line
         self._no_one_ended_alone()
-        left, fired, met = [step.request], threading.Event(), []
+        left, fired, met, trouble, lock = [step.request], threading.Event(), [], [], threading.Lock()
 
         def hook(exchange, moment):
-            if moment != step.moment or fired.is_set():
+            if moment != step.moment:
                 return
-            left[0] -= 1
-            if left[0] <= 0:
-                fired.set()
+            with lock:  # other connections wait until the victim is dead
+                left[0] -= 1
+                if left[0] != 0:
+                    return
                 met.append(str(exchange))
-                self.kill(step.victim, lane)
+                try:
+                    self.kill(step.victim, lane)
+                except (LoopError, OSError) as error:  # this is a thread of the line
+                    trouble.append(error)
+                fired.set()
 
         line.hook = hook
         fired.wait(TRIGGER_TIMEOUT_S)
         line.hook = None
-        if not fired.is_set():
-            fired.set()
-            self.kill(step.victim, lane)
+        with lock:
+            left[0] = 0  # nobody kills any more
+            if not met:
+                self.kill(step.victim, lane)
+        if trouble:
+            raise trouble[0]
         time.sleep(step.pause_s)
         self.start_again(step.victim, lane)
         self.killed[step.victim] += 1
@@ -154,9 +167,19 @@ class Kills:
         elif victim == "standin":
             self.central.loop.standin.child.kill()
         else:
-            self.central.loop.database.run("""SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
-                ORDER BY random() LIMIT 3""")
+            self.kill_connections()
+
+    def kill_connections(self):
+        """Ends some connections; on a server of our own sometimes one with SIGKILL, which is a crash of all of it."""
+        self.database_kills += 1
+        database = self.central.loop.database
+        if self.central.loop.server_url is None and self.database_kills % 3 == 0:
+            pid = database.value(f"SELECT pid FROM {CONNECTIONS} ORDER BY random() LIMIT 1")
+            if pid:
+                self.killed["server"] += 1
+                os.kill(pid, signal.SIGKILL)
+        else:
+            database.run(f"SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM {CONNECTIONS} ORDER BY random() LIMIT 3) AS some_of_them")
 
     def start_again(self, victim, lane):
         if victim == "agent":
@@ -168,6 +191,14 @@ class Kills:
         elif victim == "standin":
             self.central.loop.standin.child.wait()
             self.central.loop.start_standin()
+        else:
+            wait_until(self.database_answers, 60, "the database after a crash")
+
+    def database_answers(self):
+        try:
+            return self.central.loop.database.value("SELECT 1 AS one") == 1
+        except LoopError:
+            return False
 
     def settle(self):
         """Waits for an end of everything, stops the agents and asks the oracle; what is wrong."""
@@ -189,7 +220,8 @@ class Kills:
         exports = [export for lane in self.lanes for export in lane.truth.exports]
         orphans = sum(len(lane.oracle.orphans()[0]) for lane in self.lanes)
         killed = ", ".join(f"{self.killed[victim]} {victim} ({self.met[victim]} in mid-request)" for victim in VICTIMS)
-        return (f"killed: {killed}\n{len(exports)} exports, {sum(not e.is_good for e in exports)} of them bad, "
+        crashes = f"; {self.killed['server']} of the database's were crashes of the whole server"
+        return (f"killed: {killed}{crashes}\n{len(exports)} exports, {sum(not e.is_good for e in exports)} of them bad, "
                 f"{sum(not e.is_last for e in exports)} replaced or removed; {orphans} objects wait for the orphan sweep")
 
 

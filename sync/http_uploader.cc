@@ -1,73 +1,108 @@
 #include "sync/http_uploader.h"
 
+#include <chrono>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "core/error.h"
-#include "sync/http_central_api.h"
+#include "sync/storage_answer.h"
 
 namespace waybill {
 
 namespace {
 
-wire::FileProblem problem(const ErrorCode& code, std::string message) {
-  return {std::string(code.id), std::move(message), wire::Json::object()};
-}
+constexpr std::int64_t kSignTimeoutMs = 30'000;
+constexpr std::int64_t kWaitSliceMs = 50;  // how late a stop may be noticed
 
-std::string text_at(const wire::Json& body, const char* key) {
-  if (!body.is_object()) return "";
-  const auto found = body.find(key);
-  if (found == body.end()) return "";
-  return found->is_string() ? found->get<std::string>() : found->dump();
+/// A token is put into an address or a header: nothing may stand in it that ends either.
+bool is_token(const std::string& text) {
+  return !text.empty() && text.find_first_not_of(
+                              "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv"
+                              "wxyz0123456789-_.~+/=") == std::string::npos;
 }
 
 }  // namespace
 
-UploadAnswer read_storage_answer(const HttpResponse& response) {
-  if (response.is_success()) return {UploadOutcome::kAccepted};
-  const std::int64_t pause_ms = retry_after_ms(response);
-  const wire::Json body = wire::Json::parse(response.body, nullptr, false);
-  std::string code = text_at(body, "code");
-  if (code.empty()) code = text_at(body, "error");
-  const std::string status = body.is_object() && body.contains("statusCode")
-                                 ? text_at(body, "statusCode")
-                                 : std::to_string(response.status);
-  const std::string said = "storage answered " + status + (code.empty() ? "" : " " + code);
-
-  if (code == "KeyAlreadyExists" || code == "Duplicate" || status == "409") {
-    return {UploadOutcome::kExists, problem(error_code::kUploadExists, said), pause_ms};
-  }
-  if (code == "InvalidJWT" || code == "InvalidSignature" || status == "401") {
-    return {UploadOutcome::kTargetExpired, problem(error_code::kUploadTargetExpired, said),
-            pause_ms};
-  }
-  if (response.status >= 500 || response.status == 429 || response.status == 408) {
-    return {UploadOutcome::kInterrupted, problem(error_code::kCentralUnavailable, said), pause_ms};
-  }
-  return {UploadOutcome::kDeclined, problem(error_code::kUploadRefused, said), pause_ms};
-}
-
-HttpUploader::HttpUploader(std::string project_url, HttpOptions options)
-    : project_url_(std::move(project_url)), http_(std::move(options)) {}
+HttpUploader::HttpUploader(CentralAddress address, std::unique_ptr<HttpPort> http,
+                           UploaderSettings settings)
+    : address_(std::move(address)), http_(std::move(http)), settings_(std::move(settings)) {}
 
 UploadAnswer HttpUploader::send(const UploadRequest& upload, const ByteSource& source,
-                                const SessionListener& /*on_session*/) {
+                                const SessionListener& on_session) {
+  UploadRequest request = upload;
+  if (!request.target.sign_url.empty()) {
+    if (std::optional<UploadAnswer> refusal = sign(request.target)) return *std::move(refusal);
+  }
+  return request.target.method == wire::UploadMethod::kResumable
+             ? TusUpload(endpoint(), request, request.target.token, on_session).send(source)
+             : put(request, source);
+}
+
+void HttpUploader::drop(const UploadRequest& upload) {
+  UploadRequest request = upload;
+  if (!request.session || request.target.method != wire::UploadMethod::kResumable) return;
+  if (!request.target.sign_url.empty() && sign(request.target)) return;
+  TusUpload(endpoint(), request, request.target.token, [](const UploadSession&) {}).drop();
+}
+
+UploadAnswer HttpUploader::put(const UploadRequest& upload, const ByteSource& source) {
   HttpRequest request;
   request.method = "PUT";
-  request.url = project_url_ + upload.target.url;
+  request.url = address_.project_url + upload.target.url;
   request.headers = {{"content-type", "application/octet-stream"}, {"x-upsert", "false"}};
   request.upload_source = source;
   request.upload_size_bytes = upload.size_bytes;
   request.timeout_ms = 0;  // large files take their time; a stall is noticed
   try {
-    return read_storage_answer(http_.send(request));
+    return read_storage_answer(http_->send(request));
   } catch (const Error& error) {
-    const bool is_transport = error.code().id == error_code::kUploadInterrupted.id ||
-                              error.code().id == error_code::kNetworkUnreachable.id ||
-                              error.code().id == error_code::kTlsFailed.id ||
-                              error.code().id == error_code::kAnswerNotUnderstood.id;
-    if (!is_transport) throw;
-    return {UploadOutcome::kInterrupted, problem(error.code(), error.cause())};
+    if (!is_transport_failure(error)) throw;
+    return interrupted_by(error);
   }
+}
+
+std::optional<UploadAnswer> HttpUploader::sign(wire::UploadTarget& target) {
+  HttpRequest request;
+  request.method = "POST";
+  request.url = address_.project_url + target.sign_url;
+  request.headers = {{"apikey", address_.publishable_key},
+                     {"authorization", "Bearer " + address_.publishable_key},
+                     {"x-agent-token", address_.agent_token},
+                     {"content-type", "application/json"}};
+  request.body = "{}";
+  request.timeout_ms = kSignTimeoutMs;
+  HttpResponse response;
+  try {
+    response = http_->send(request);
+  } catch (const Error& error) {
+    if (!is_transport_failure(error)) throw;
+    return interrupted_by(error);
+  }
+  if (!response.is_success()) return read_signing_refusal(response);
+  const wire::Json body = wire::Json::parse(response.body, nullptr, false);
+  const bool is_told = body.is_object() && body.contains("token") && body["token"].is_string();
+  std::string token = is_told ? body["token"].get<std::string>() : "";
+  if (!is_token(token)) {
+    return UploadAnswer{
+        UploadOutcome::kDeclined,
+        upload_problem(error_code::kAnswerNotUnderstood, "storage signed without giving a token")};
+  }
+  if (target.method == wire::UploadMethod::kPut) target.url += "?token=" + token;
+  target.token = std::move(token);
+  target.sign_url.clear();
+  return std::nullopt;
+}
+
+TusEndpoint HttpUploader::endpoint() {
+  return {*http_, address_.project_url, address_.publishable_key, settings_.wait,
+          settings_.retry_pauses_ms};
+}
+
+bool wait_unless(const std::atomic<bool>& stop, std::int64_t ms) {
+  for (; ms > 0 && !stop.load(); ms -= kWaitSliceMs) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::min(ms, kWaitSliceMs)));
+  }
+  return !stop.load();
 }
 
 }  // namespace waybill

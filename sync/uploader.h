@@ -30,20 +30,25 @@ struct [[nodiscard]] UploadAnswer {
 
 /// An upload in chunks that storage has begun to take.
 struct UploadSession {
-  std::string url;          ///< relative to the project's URL; no token in it, yet never shown
-  std::string object_path;  ///< the target's path that it belongs to
+  std::string url;  ///< relative to the project's URL; no token in it, yet never shown; "": none
+  std::string object_path;        ///< the target's path that it belongs to
   std::int64_t offset_bytes = 0;  ///< storage had so many when we last heard
 
   bool operator==(const UploadSession&) const = default;
 };
 
+/// As hosted Supabase wants it; central's setting upload_chunk_bytes overrules it.
+inline constexpr std::int64_t kUploadChunkBytes = 6 * 1024 * 1024;
+
 struct UploadRequest {
   wire::UploadTarget target;
   std::int64_t size_bytes = 0;
   std::optional<UploadSession> session{};  ///< of an earlier try, to go on with
+  std::int64_t chunk_bytes = kUploadChunkBytes;
 };
 
-/// Told when a session was begun, and after each chunk. Called on the upload's thread.
+/// Told when a session was begun, after each chunk, and (url "") when storage has none any more.
+/// Called on the upload's thread.
 using SessionListener = std::function<void(const UploadSession&)>;
 
 /// Fills up to `capacity` bytes; 0 at the end. May throw to abort the upload.
@@ -57,6 +62,8 @@ class Uploader {
   /// nothing else does.
   virtual UploadAnswer send(const UploadRequest& request, const ByteSource& source,
                             const SessionListener& on_session) = 0;
+  /// Tells storage that the rest of request.session will not come. Best effort.
+  virtual void drop(const UploadRequest& request) = 0;
 };
 
 }  // namespace waybill

@@ -26,6 +26,7 @@ EngineSettings engine_settings(const AgentConfig& config) {
           .scan_interval_ms = config.scan.interval_ms,
           .sync_interval_ms = config.sync.interval_ms,
           .close_after_idle_ms = config.delivery.close_after_idle_ms,
+          .give_up_after = config.upload.give_up_after,
           .after_processed = config.after_processed,
           .state_folder = config.state_folder,
           .fetches = config.fetch,
@@ -41,7 +42,7 @@ void run_until_stopped(Engine& engine, ThreadedUploads& uploads, StopSource& sto
       if (uploads.is_idle()) {
         stop.wait_for(std::min(report.wait_ms, kHintPollMs));
       } else {
-        uploads.wait_finished(std::min(report.wait_ms, kUploadPollMs));
+        uploads.wait_news(std::min(report.wait_ms, kUploadPollMs));
       }
     }
   } catch (...) {
@@ -73,14 +74,19 @@ int run_agent(const CommandOptions& options) {
   StopSource stop;
   arm_termination(stop);
   const HttpOptions http{.user_agent = "waybill/" WAYBILL_VERSION, .stop = &stop.flag()};
-  HttpCentralApi central({config.project_url, config.publishable_key, token}, http);
+  const CentralAddress address{config.project_url, config.publishable_key, token};
+  HttpCentralApi central(address, http);
   ExportFolders folders(files, config.export_folder);
   HttpClient page_http(http);
   BackgroundPages pages(
       [&](const PageRequest& request) { return fetch_page(files, page_http, request); });
-  ThreadedUploads uploads(folders, config.export_folder,
-                          static_cast<std::size_t>(config.upload.parallel),
-                          [&] { return std::make_unique<HttpUploader>(config.project_url, http); });
+  UploaderSettings uploading;
+  uploading.wait = [&](std::int64_t ms) { return wait_unless(stop.flag(), ms); };
+  const auto make_uploader = [&] {
+    return std::make_unique<HttpUploader>(address, std::make_unique<HttpClient>(http), uploading);
+  };
+  ThreadedUploads uploads(folders, clock, config.export_folder,
+                          static_cast<std::size_t>(config.upload.parallel), make_uploader);
   const std::unique_ptr<ChangeNotifier> notifier =
       config.scan.notifications ? system_change_notifier() : std::make_unique<NoNotifications>();
   SystemChance chance;

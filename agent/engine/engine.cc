@@ -52,7 +52,8 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
                {settings_.export_folder, settings_.state_folder}, settings_.fetches),
       registrar_({ports.clock, ports.central, ports.chance}, ledger, targets_,
                  identity_slug(ledger)),
-      sender_({ports.clock, ports.central, ports.uploads, ports.chance}, ledger, targets_),
+      sender_({ports.clock, ports.central, ports.uploads, ports.chance}, ledger, targets_,
+              settings_.give_up_after),
       reconciler_(ports.clock, ports.central, ledger, settings_.public_key) {
   fill_spec_book();
   if (const std::size_t count = ledger_.interrupt_running_uploads(); count > 0) {

@@ -33,6 +33,7 @@ struct EngineSettings {
   std::int64_t scan_interval_ms = 60'000;
   std::int64_t sync_interval_ms = 0;  ///< 0: as central's settings say
   std::int64_t close_after_idle_ms = 60'000;
+  std::int64_t give_up_after = 50;  ///< tries of one file
   TidySettings after_processed{};
   std::filesystem::path state_folder;
   std::vector<FetchConfig> fetches;

@@ -21,6 +21,7 @@ class CheckedSource {
     if (wanted == 0) return 0;
     const std::size_t count = file_.read(into, wanted);
     if (count == 0) changed("it ends earlier than when it was hashed");
+    check_stat();  // a long upload need not go on to its end to find out
     hash_.update({into, count});
     sent_bytes_ += static_cast<std::int64_t>(count);
     if (sent_bytes_ == part.size_bytes()) check();
@@ -83,27 +84,35 @@ SendEnd end_of(const Error& error) {
 }  // namespace
 
 SendResult send_file(FileSystem& files, const std::filesystem::path& root, const SendTask& task,
-                     Uploader& uploader) {
+                     Uploader& uploader, const SessionListener& on_session) {
   SendResult result{.file = task.file};
+  UploadRequest request{
+      .target = task.target, .size_bytes = task.part.size_bytes(), .chunk_bytes = task.chunk_bytes};
+  if (!task.session.url.empty() && task.session.object_path == task.target.path.value) {
+    request.session = task.session;
+  }
+  bool has_begun = false;  // then the uploader itself drops the session of a changed file
   try {
     const std::unique_ptr<ReadableFile> file = files.open(root, task.relative_path);
     if (!file) {
       result.end = SendEnd::kRemoved;
       result.problem = {std::string(error_code::kFileVanished.id),
                         "it was removed before it was sent", wire::Json::object()};
+      uploader.drop(request);
       return result;
     }
     CheckedSource source(*file, task);
     source.check_stat();
+    has_begun = true;
     const UploadAnswer answer = uploader.send(
-        {.target = task.target, .size_bytes = task.part.size_bytes()},
-        [&](char* into, std::size_t capacity) { return source.read(into, capacity); },
-        [](const UploadSession&) {});
+        request, [&](char* into, std::size_t capacity) { return source.read(into, capacity); },
+        on_session);
     result.end = end_of(answer.outcome);
     result.problem = answer.problem;
     result.retry_after_ms = answer.retry_after_ms;
   } catch (const Error& error) {
     result.end = end_of(error);
+    if (result.end == SendEnd::kChanged && !has_begun) uploader.drop(request);
     result.problem = {std::string(error.code().id), error.cause(), wire::Json::object()};
   }
   return result;

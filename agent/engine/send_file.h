@@ -2,9 +2,10 @@
 // the partner's file, its header first; nothing is copied on his disk.
 //
 // Place:    agent/engine; runs on an upload thread. It touches no ledger.
-// Rule:     the bytes are hashed again while they are sent. The last piece is held back until the
-//           hash and the open file's state are as recorded; otherwise the transfer is broken off
-//           and storage keeps nothing.
+// Rule:     the bytes are hashed again while they are sent, from the first on, also when storage
+//           has some of them already. The last piece is held back until the hash and the open
+//           file's state are as recorded; otherwise the transfer is broken off, and storage is told
+//           to forget what it has of it.
 #pragma once
 
 #include <filesystem>
@@ -23,6 +24,8 @@ struct SendTask {
   bool is_part = false;
   std::int64_t mtime_ns = 0;
   wire::UploadTarget target;
+  UploadSession session{};  ///< of an earlier try; url "" when there is none
+  std::int64_t chunk_bytes = kUploadChunkBytes;
 };
 
 enum class SendEnd : std::uint8_t {
@@ -34,6 +37,7 @@ enum class SendEnd : std::uint8_t {
   kChanged,     ///< the file is no longer what was hashed
   kRemoved,     ///< the file is no longer there
   kUnreadable,  ///< it is there, and we may not read it now
+  kNotBegun,    ///< it waited for its turn until its target was too old
 };
 
 struct SendResult {
@@ -43,8 +47,9 @@ struct SendResult {
   std::int64_t retry_after_ms = 0;
 };
 
-/// Never throws Error: every end is a value.
+/// Never throws Error: every end is a value. `on_session` is told how far an upload in chunks is.
 [[nodiscard]] SendResult send_file(FileSystem& files, const std::filesystem::path& root,
-                                   const SendTask& task, Uploader& uploader);
+                                   const SendTask& task, Uploader& uploader,
+                                   const SessionListener& on_session);
 
 }  // namespace waybill

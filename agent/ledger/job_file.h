@@ -55,7 +55,8 @@ struct JobFile {
   std::string delivery_name;         ///< "" until its delivery is decided
   std::int64_t backfill_number = 0;  ///< 0: a nightly file
   std::string remark;                ///< what is odd about it in its delivery; "" for nothing
-  UploadSession upload;              ///< in chunks, to go on with; url "" when there is none
+  UploadSession upload;  ///< in chunks, to go on with; url "" when there is none. The offset is the
+                         ///< farthest that storage ever had at that path
   std::int64_t gave_up_at_ms = 0;    ///< 0: still tried
   std::int64_t withdrawn_at_ms = 0;  ///< 0: central was not told that the bytes will not come
 };
@@ -85,6 +86,15 @@ struct Move {
   std::optional<std::string> entity{};
   std::optional<std::int64_t> rows_staged{};
   std::optional<std::int64_t> central_seq{};
+  std::int64_t gave_up_at_ms = 0;  ///< not 0: it is tried no more until somebody asks for it
+  bool ends_session = false;       ///< what storage has of it in chunks is of no use any more
+  bool was_no_try = false;         ///< the session that was opened sent nothing: it does not count
+};
+
+/// How far an upload in chunks is; session.url "" when storage has no session any more.
+struct UploadProgress {
+  FileId file;
+  UploadSession session;
 };
 
 /// A file the hasher has read from first to last byte, unchanged meanwhile.

@@ -121,6 +121,12 @@ class Ledger {
   void move(std::span<const Move> moves);
   /// At start: an upload that was running when we ended is unsettled. Returns how many.
   std::size_t interrupt_running_uploads();
+  /// How far running uploads are. A byte farther than ever before is progress: tries before it do
+  /// not count any more.
+  void record_uploads(std::span<const UploadProgress> uploads);
+  /// People ask for another try: of the file of that name, or of every file that was given up ("").
+  /// What waits in our hands is due now and its tries count from nothing. Returns how many.
+  std::size_t retry(const std::string& relative_path);
   /// Puts off the next try of a file without moving it.
   void put_off(FileId file, std::int64_t next_attempt_at_ms, const wire::FileProblem& problem);
 

@@ -56,7 +56,9 @@ constexpr const char* kMoveFile = R"sql(
          entity = coalesce(:entity, entity),
          rows_staged = coalesce(:rows_staged, rows_staged),
          central_seq = coalesce(:central_seq, central_seq),
-         attempt_count = attempt_count + :attempts,
+         attempt_count = max(0, attempt_count + :attempts),
+         gave_up_at_ms = :gave_up_at_ms,
+         upload_url = CASE WHEN :ends_session THEN '' ELSE upload_url END,
          updated_at_ms = :now_ms
    WHERE file_number = :file_number AND state = :from
 )sql";
@@ -291,7 +293,10 @@ void Ledger::move_one(const Move& move) {
     if (move.entity) set->bind(":entity", *move.entity);
     if (move.rows_staged) set->bind(":rows_staged", *move.rows_staged);
     if (move.central_seq) set->bind(":central_seq", *move.central_seq);
-    set->bind(":attempts", move.event == FileEvent::kSessionOpened ? 1 : 0);
+    const int opened = move.event == FileEvent::kSessionOpened ? 1 : 0;
+    set->bind(":attempts", opened - (move.was_no_try ? 1 : 0));
+    set->bind(":gave_up_at_ms", move.gave_up_at_ms);
+    set->bind(":ends_session", move.ends_session || !is_in_our_hands(*to) ? 1 : 0);
     set->bind(":now_ms", clock_.now_ms());
     set->bind(":file_number", move.file.value);
     if (set->exec() != 1) {

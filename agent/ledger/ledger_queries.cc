@@ -40,12 +40,14 @@ constexpr const char* kFilesToRegister = WAYBILL_SELECT_JOB_FILE
     "                   AND first.file_number < f.file_number "
     "                   AND NOT (first.state = 'ready' "
     "                            AND first.backfill_number <> f.backfill_number) "
+    "                   AND first.gave_up_at_ms = 0 "
     "                   AND first.state IN ('ready', 'queued', 'uploading', 'uploaded', "
     "                                       'unsettled', 'received')) "
     "ORDER BY f.backfill_number, f.delivery_date, f.file_number LIMIT :limit";
 
-constexpr const char* kFilesToUpload = WAYBILL_SELECT_JOB_FILE
-    "WHERE f.state = 'queued' AND " WAYBILL_IS_DUE "ORDER BY f.file_number LIMIT :limit";
+constexpr const char* kFilesToUpload =
+    WAYBILL_SELECT_JOB_FILE "WHERE f.state = 'queued' AND f.gave_up_at_ms = 0 AND " WAYBILL_IS_DUE
+                            "ORDER BY f.file_number LIMIT :limit";
 
 constexpr const char* kFilesToConfirm =
     WAYBILL_SELECT_JOB_FILE "WHERE f.state IN ('uploaded', 'unsettled') AND " WAYBILL_IS_DUE
@@ -56,7 +58,7 @@ constexpr const char* kCountState = "SELECT count(*) FROM job_file WHERE state =
 constexpr const char* kNextDue = R"sql(
   SELECT min(next_attempt_at_ms) FROM job_file
    WHERE state IN ('ready', 'queued', 'uploading', 'uploaded', 'unsettled')
-     AND next_attempt_at_ms > :now_ms
+     AND next_attempt_at_ms > :now_ms AND gave_up_at_ms = 0
 )sql";
 
 }  // namespace sql

@@ -64,16 +64,31 @@ struct HttpOptions {
   std::string proxy{};  ///< for https only; "" = as the environment says, "" there = none
 };
 
-class HttpClient {
+/// What can carry a request: HttpClient, or a model of the other side in tests.
+class HttpPort {
+ public:
+  virtual ~HttpPort() = default;
+  /// Sends one request and waits for its whole answer.
+  virtual HttpResponse send(const HttpRequest& request) = 0;
+
+ protected:
+  HttpPort() = default;
+  HttpPort(const HttpPort&) = default;
+  HttpPort(HttpPort&&) = default;
+  HttpPort& operator=(const HttpPort&) = default;
+  HttpPort& operator=(HttpPort&&) = default;
+};
+
+class HttpClient final : public HttpPort {
  public:
   explicit HttpClient(HttpOptions options);
-  ~HttpClient();
+  ~HttpClient() override;
   HttpClient(HttpClient&&) noexcept;
   HttpClient& operator=(HttpClient&&) noexcept;
 
-  /// Sends one request and waits for its whole answer. A request is never repeated by itself once
-  /// bytes of an answer arrived; a connection the server closed while idle is replaced silently.
-  HttpResponse send(const HttpRequest& request);
+  /// A request is never repeated by itself once bytes of an answer arrived; a connection the server
+  /// closed while idle is replaced silently.
+  HttpResponse send(const HttpRequest& request) override;
 
  private:
   struct Handles;

@@ -111,18 +111,23 @@ class SimulatedUploads final : public UploadRunner {
     faults_.reach("start upload");
     tasks_.push_back(std::move(task));
   }
-  [[nodiscard]] std::vector<SendResult> take_finished() override {
-    std::vector<SendResult> out;
+  [[nodiscard]] std::vector<UploadProgress> take_progress() override {
     for (std::size_t left = tasks_.size(); left > 0; --left) {
       const SendTask task = tasks_.front();
       tasks_.pop_front();
       if (faults_.random().percent(40)) {
         tasks_.push_back(task);  // it takes longer
       } else {
-        out.push_back(send_file(files_, root_, task, uploader_));
+        const auto tell = [&](const UploadSession& session) {
+          progress_.push_back({task.file, session});
+        };
+        finished_.push_back(send_file(files_, root_, task, uploader_, tell));
       }
     }
-    return out;
+    return std::exchange(progress_, {});
+  }
+  [[nodiscard]] std::vector<SendResult> take_finished() override {
+    return std::exchange(finished_, {});
   }
 
  private:
@@ -132,6 +137,8 @@ class SimulatedUploads final : public UploadRunner {
   Uploader& uploader_;
   Faults& faults_;
   std::deque<SendTask> tasks_;
+  std::vector<UploadProgress> progress_;
+  std::vector<SendResult> finished_;
 };
 
 /// While it lives, every commit of an SQLite connection may be refused, as by a full disk, or be

@@ -54,6 +54,8 @@ class SimulatedUploader final : public Uploader {
     }
   }
 
+  void drop(const UploadRequest& request) override { below_.drop(request); }
+
   std::vector<std::string> sent_again;  ///< object paths that were there already
 
  private:

@@ -1,8 +1,10 @@
 // CentralModel: central's registry and storage in memory, as schema/supabase keeps them.
 //
-// Place:    tests/support; the CentralApi and Uploader ports for tests of the agent.
-// Faults:   `before_call` and `after_call` are asked at every call and upload, by name; what they
-//           throw goes out, so an answer can be lost after the work was done.
+// Place:    tests/support; the CentralApi port for tests of the agent, and StorageModel beside it.
+// Faults:   `before_call` and `after_call` are asked at every call and request, by name (those of
+//           storage are in storage_model.h); what they throw goes out, so an answer can be lost
+//           after the work was done.
+// Clock:    central's own; it does not notice when somebody sets the agent's wall clock.
 #pragma once
 
 #include <fmt/core.h>
@@ -16,13 +18,31 @@
 #include "core/error.h"
 #include "sync/central_api.h"
 #include "sync/uploader.h"
+<<<<<<< HEAD
 #include "tests/support/ledger_rules.h"
+=======
+#include "tests/support/storage_model.h"
+>>>>>>> b4020aa (Tests of uploads in chunks: a break after the last byte is a lost answer)
 
 namespace waybill {
 
 class CentralModel final : public CentralApi {
  public:
-  explicit CentralModel(const Clock& clock) : clock_(clock) {}
+  explicit CentralModel(const Clock& clock)
+      : clock_(clock), began_ms_(clock.now_ms() - clock.steady_ms()) {
+    storage.before_call = [this](const std::string& call) {
+      ++calls[call];
+      before_call(call);
+    };
+    storage.after_call = [this](const std::string& call) { after_call(call); };
+    storage.on_piece = [this](std::size_t sent_bytes) {
+      if (on_piece) on_piece(sent_bytes);
+    };
+    storage.now_ms = [this] { return now_ms(); };
+    storage.may_sign = [this](const std::string& path) { return is_reserved(path); };
+  }
+  CentralModel(const CentralModel&) = delete;
+  CentralModel& operator=(const CentralModel&) = delete;
 
   struct File {
     JobFileId id;
@@ -47,11 +67,28 @@ class CentralModel final : public CentralApi {
   std::string refused_word = "BROKEN";  ///< content holding it is refused when it is read
   std::vector<wire::SyncRequest> syncs{};
   std::map<std::string, int> calls{};  ///< how often each was made
+<<<<<<< HEAD
   std::map<std::string, std::string> objects{};
   std::map<std::string, std::string> jobs{};  ///< job key -> "open" | "closed"
   bool tokens_expire = false;                 ///< every token is refused
   LedgerRules ledger_rules{};
   std::size_t inventory_page_max = 500;
+=======
+  StorageModel storage;
+  std::map<std::string, std::string>& objects = storage.objects;
+  std::map<std::string, std::string> jobs{};               ///< job key -> "open" | "closed"
+  bool& tokens_expire = storage.tokens_expire;             ///< every token is refused
+  std::function<void(std::size_t sent_bytes)> on_piece{};  ///< while an upload runs
+  wire::Json settings = wire::Json::object();
+  std::int64_t resumable_above_bytes = 6 * 1024 * 1024;
+  std::int64_t targets_live_ms = 7'200'000;
+  bool storage_signs = false;       ///< signing mode "storage"
+  std::int64_t clock_ahead_ms = 0;  ///< of the agent's when that is right
+
+  [[nodiscard]] std::int64_t now_ms() const {
+    return began_ms_ + clock_.steady_ms() + clock_ahead_ms;
+  }
+>>>>>>> b4020aa (Tests of uploads in chunks: a break after the last byte is a lost answer)
 
   // ---- what the worker does: one step of one file; true when there was one
 
@@ -204,12 +241,17 @@ class CentralModel final : public CentralApi {
     const Call call(*this, "sync");
     syncs.push_back(request);
     wire::SyncAnswer answer;
+<<<<<<< HEAD
     answer.server_time_ms = clock_.now_ms();
     if (!ledger_rules.take(request.ledger)) {
       answer.ledger_problem = {"WB-2007", "the ledger does not continue the one known here", {}};
       call.done();
       return answer;
     }
+=======
+    answer.server_time_ms = now_ms();
+    answer.settings = settings;
+>>>>>>> b4020aa (Tests of uploads in chunks: a break after the last byte is a lost answer)
     answer.cursor = static_cast<std::int64_t>(changes_.size());
     for (const wire::Change& change : changes_) {
       if (change.seq > request.cursor) answer.changes.push_back(change);
@@ -240,34 +282,6 @@ class CentralModel final : public CentralApi {
     call.done();
     return answer;
   }
-
-  // ---- storage
-
-  /// A signed PUT: reads the source to its end before anything is kept.
-  UploadAnswer put(const wire::UploadTarget& upload, std::int64_t size_bytes,
-                   const ByteSource& source) {
-    const Call call(*this, "put");
-    if (tokens_expire) {
-      return {UploadOutcome::kTargetExpired,
-              wire::FileProblem{"WB-1203", "storage answered 400 InvalidJWT", {}}};
-    }
-    std::string bytes;
-    std::string piece(7, '\0');
-    while (static_cast<std::int64_t>(bytes.size()) < size_bytes) {
-      const std::size_t count = source(piece.data(), piece.size());
-      if (count == 0) break;
-      bytes.append(piece, 0, count);
-      if (on_piece) on_piece(bytes.size());
-    }
-    if (objects.contains(upload.path.value)) {
-      return {UploadOutcome::kExists, wire::FileProblem{"WB-1207", "exists", {}}};
-    }
-    objects[upload.path.value] = bytes;
-    call.done();
-    return {UploadOutcome::kAccepted};
-  }
-
-  std::function<void(std::size_t sent_bytes)> on_piece{};  ///< while an upload runs
 
  private:
   /// Asks the fault hooks around one call.
@@ -330,7 +344,7 @@ class CentralModel final : public CentralApi {
     file.state = state;
     wire::Change change;
     change.seq = static_cast<std::int64_t>(changes_.size()) + 1;
-    change.at_ms = clock_.now_ms();
+    change.at_ms = now_ms();
     change.job_file_id = file.id;
     change.job_key = file.job_key;
     change.relative_path = file.offer.relative_path;
@@ -420,13 +434,29 @@ class CentralModel final : public CentralApi {
 
   [[nodiscard]] std::optional<wire::UploadTarget> target(const File& file) const {
     if (file.state != "awaiting_upload") return std::nullopt;
-    return wire::UploadTarget{wire::UploadMethod::kPut,
-                              "bucket",
-                              ObjectPath(file.path),
-                              "/storage/v1/object/upload/sign/bucket/" + file.path + "?token=t",
-                              "",
-                              "",
-                              clock_.now_ms() + 7'200'000};
+    wire::UploadTarget out;
+    out.bucket = "bucket";
+    out.path = ObjectPath(file.path);
+    out.expires_at_ms = now_ms() + targets_live_ms;
+    const bool is_large = file.offer.size_bytes > resumable_above_bytes;
+    const std::string token = StorageModel::token(file.path, out.expires_at_ms);
+    out.method = is_large ? wire::UploadMethod::kResumable : wire::UploadMethod::kPut;
+    out.url = is_large ? StorageModel::kResumable : StorageModel::kSignedPath + file.path;
+    if (storage_signs) {
+      out.sign_url = StorageModel::kSignedPath + file.path;
+    } else if (is_large) {
+      out.token = token;
+    } else {
+      out.url += "?token=" + token;
+    }
+    return out;
+  }
+
+  /// What the policy asks before storage signs.
+  [[nodiscard]] bool is_reserved(const std::string& path) const {
+    return std::any_of(files_.begin(), files_.end(), [&](const File& file) {
+      return file.path == path && file.state == "awaiting_upload";
+    });
   }
 
   [[nodiscard]] wire::OpenedFile answer_for(const File& file, std::size_t index) const {
@@ -492,22 +522,24 @@ class CentralModel final : public CentralApi {
   }
 
   const Clock& clock_;
+  std::int64_t began_ms_;  // central's clock minus the steady one
   std::vector<File> files_;
   std::vector<wire::Change> changes_;
   std::map<Sha256Hex, int> stagings_;
 };
 
-/// The Uploader port onto the model's storage.
+/// The real uploader onto the model's storage.
 class ModelUploader final : public Uploader {
  public:
-  explicit ModelUploader(CentralModel& model) : model_(model) {}
+  explicit ModelUploader(CentralModel& model) : uploader_(model_uploader(model.storage)) {}
   UploadAnswer send(const UploadRequest& request, const ByteSource& source,
-                    const SessionListener& /*on_session*/) override {
-    return model_.put(request.target, request.size_bytes, source);
+                    const SessionListener& on_session) override {
+    return uploader_.send(request, source, on_session);
   }
+  void drop(const UploadRequest& request) override { uploader_.drop(request); }
 
  private:
-  CentralModel& model_;
+  HttpUploader uploader_;
 };
 
 }  // namespace waybill

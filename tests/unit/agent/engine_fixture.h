@@ -25,14 +25,20 @@ class InlineUploads final : public UploadRunner {
     return 4 - std::min<std::size_t>(4, tasks_.size());
   }
   void start(SendTask task) override { tasks_.push_back(std::move(task)); }
-  [[nodiscard]] std::vector<SendResult> take_finished() override {
-    std::vector<SendResult> out;
+  /// What is told while the caller's thread is busy with it is handed out when it ends.
+  [[nodiscard]] std::vector<UploadProgress> take_progress() override {
     while (!tasks_.empty()) {
       const SendTask task = tasks_.front();
       tasks_.pop_front();
-      out.push_back(send_file(files_, root_, task, uploader_));
+      const auto tell = [&](const UploadSession& session) {
+        progress_.push_back({task.file, session});
+      };
+      finished_.push_back(send_file(files_, root_, task, uploader_, tell));
     }
-    return out;
+    return std::exchange(progress_, {});
+  }
+  [[nodiscard]] std::vector<SendResult> take_finished() override {
+    return std::exchange(finished_, {});
   }
 
  private:
@@ -40,6 +46,8 @@ class InlineUploads final : public UploadRunner {
   std::filesystem::path root_;
   Uploader& uploader_;
   std::deque<SendTask> tasks_;
+  std::vector<UploadProgress> progress_;
+  std::vector<SendResult> finished_;
 };
 
 /// Answers each request when its result is asked for.

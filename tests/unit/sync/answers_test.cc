@@ -3,7 +3,7 @@
 #include "core/error.h"
 #include "sync/central_error.h"
 #include "sync/http_central_api.h"
-#include "sync/http_uploader.h"
+#include "sync/storage_answer.h"
 
 using namespace waybill;
 

@@ -19,6 +19,7 @@ struct CommandOptions {
   std::string code;
   std::string agent_name;
   std::filesystem::path file;
+  bool is_all = false;  ///< retry: every file that was given up
   bool as_json = false;
   std::filesystem::path folder;  ///< backfill: of history
   std::string as_of;             ///< backfill: date of files whose names tell none
@@ -32,6 +33,7 @@ int run_agent(const CommandOptions& options);
 int enroll_agent(const CommandOptions& options);
 int show_status(const CommandOptions& options);
 int backfill_folder(const CommandOptions& options);
+int retry_files(const CommandOptions& options);
 int trace_file(const CommandOptions& options);
 
 }  // namespace waybill

@@ -3,6 +3,7 @@
 #include "agent/cli/commands.h"
 #include "agent/config/agent_config.h"
 #include "agent/config/agent_token.h"
+#include "agent/config/network_options.h"
 #include "agent/ledger/ledger.h"
 #include "core/crypto.h"
 #include "core/error.h"
@@ -51,8 +52,9 @@ int enroll_agent(const CommandOptions& options) {
   request.secret_hash = sha256_hex(*token);
   request.machine = {{"name", host_name()}, {"waybill", WAYBILL_VERSION}};
 
-  HttpCentralApi central({config.project_url, config.publishable_key},
-                         {.user_agent = "waybill/" WAYBILL_VERSION});
+  HttpOptions http = network_options(files, config);
+  http.user_agent = "waybill/" WAYBILL_VERSION;
+  HttpCentralApi central({config.project_url, config.publishable_key}, http);
   const wire::EnrollAnswer answer = central.enroll(request);
   ledger.enroll({.agent_id = answer.agent_id,
                  .tenant_id = answer.tenant.tenant_id,

@@ -59,14 +59,22 @@ int run(int argc, char** argv) {
   auto* backfill = app.add_subcommand("backfill", "load a folder of history beside the nights");
   add_backfill_options(*backfill, options);
 
+  auto* retry = app.add_subcommand("retry", "try a file again that was given up, or waits");
+  auto* every = retry->add_flag("--all", options.is_all, "every file that was given up");
+  retry->add_option("file", options.file, "a file in the export folder")->excludes(every);
+
   try {
     app.parse(argc, argv);
+    if (*retry && !options.is_all && options.file.empty()) {
+      throw CLI::RequiredError("a file, or --all,");
+    }
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? waybill::kExitOk : waybill::kExitUsage;
   }
   if (*run_command) return waybill::run_agent(options);
   if (*enroll) return waybill::enroll_agent(options);
   if (*backfill) return waybill::backfill_folder(options);
+  if (*retry) return waybill::retry_files(options);
   if (*status) return waybill::show_status(options);
   return waybill::trace_file(options);
 }

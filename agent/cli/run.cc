@@ -3,6 +3,8 @@
 #include "agent/cli/commands.h"
 #include "agent/config/agent_config.h"
 #include "agent/config/agent_token.h"
+#include "agent/config/live_bandwidth.h"
+#include "agent/config/network_options.h"
 #include "agent/engine/engine.h"
 #include "agent/engine/threaded_uploads.h"
 #include "agent/fetch/background_pages.h"
@@ -12,6 +14,7 @@
 #include "core/termination.h"
 #include "sync/http_central_api.h"
 #include "sync/http_uploader.h"
+#include "sync/pacer.h"
 
 namespace waybill {
 
@@ -34,9 +37,11 @@ EngineSettings engine_settings(const AgentConfig& config) {
 }
 
 /// Until the end is asked for: a step, then a wait that an upload's end or a hint cuts short.
-void run_until_stopped(Engine& engine, ThreadedUploads& uploads, StopSource& stop) {
+void run_until_stopped(Engine& engine, ThreadedUploads& uploads, LiveBandwidth& bandwidth,
+                       StopSource& stop) {
   try {
     while (!stop.requested()) {
+      bandwidth.look();
       const StepReport report = engine.step();
       if (report.worked) continue;
       if (uploads.is_idle()) {
@@ -73,17 +78,25 @@ int run_agent(const CommandOptions& options) {
 
   StopSource stop;
   arm_termination(stop);
-  const HttpOptions http{.user_agent = "waybill/" WAYBILL_VERSION, .stop = &stop.flag()};
+  HttpOptions http = network_options(files, config);
+  http.user_agent = "waybill/" WAYBILL_VERSION;
+  http.stop = &stop.flag();
   const CentralAddress address{config.project_url, config.publishable_key, token};
   HttpCentralApi central(address, http);
   ExportFolders folders(files, config.export_folder);
   HttpClient page_http(http);
   BackgroundPages pages(
       [&](const PageRequest& request) { return fetch_page(files, page_http, request); });
+  LiveBandwidth bandwidth(files, clock, *local_day, std::filesystem::absolute(options.config_file),
+                          config.upload.bandwidth);
+  Pacer pacer(clock, [&] { return bandwidth.limit_bytes_s(); });
+  HttpOptions upload_http = http;
+  upload_http.allowance = [&](std::size_t wanted) { return pacer.take(wanted); };
   UploaderSettings uploading;
   uploading.wait = [&](std::int64_t ms) { return wait_unless(stop.flag(), ms); };
   const auto make_uploader = [&] {
-    return std::make_unique<HttpUploader>(address, std::make_unique<HttpClient>(http), uploading);
+    return std::make_unique<HttpUploader>(address, std::make_unique<HttpClient>(upload_http),
+                                          uploading);
   };
   ThreadedUploads uploads(folders, clock, config.export_folder,
                           static_cast<std::size_t>(config.upload.parallel), make_uploader);
@@ -94,7 +107,7 @@ int run_agent(const CommandOptions& options) {
                 engine_settings(config), ledger);
   log_info("agent " + identity->agent_name + " of " + identity->tenant_name + " watches " +
            config.export_folder.string());
-  run_until_stopped(engine, uploads, stop);
+  run_until_stopped(engine, uploads, bandwidth, stop);
   log_info("ended as asked; what was under way is settled after the next start");
   return kExitOk;
 }

@@ -115,7 +115,10 @@ Json problems_json(LedgerReport& report, std::int64_t since_ms) {
     line["relative_path"] = file.relative_path;
     line["state"] = to_string(file.state);
     line["at"] = format_utc(file.updated_at_ms);
-    if (is_in_our_hands(file.state)) line["next_try_at"] = time_or_null(file.next_attempt_at_ms);
+    line["gave_up"] = file.gave_up_at_ms != 0;
+    if (is_in_our_hands(file.state) && file.gave_up_at_ms == 0) {
+      line["next_try_at"] = time_or_null(file.next_attempt_at_ms);
+    }
     out.push_back(std::move(line));
   }
   for (const PathRecord& path : report.troubled_paths(kProblemsShown)) {
@@ -211,7 +214,7 @@ void add_problem(std::string& out, const Json& problem) {
 }
 
 void add_trouble(std::string& out, const Json& status) {
-  for (const char* key : {"contact_problem", "folder_problem", "watch_problem"}) {
+  for (const char* key : {"contact_problem", "folder_problem", "watch_problem", "clock_problem"}) {
     if (status[key].is_null()) continue;
     out += "\n";
     add_problem(out, status[key]);
@@ -225,6 +228,10 @@ void add_trouble(std::string& out, const Json& status) {
     out += fmt::format("      {} {}{}\n", problem.value("code", ""), problem.value("message", ""),
                        place_text(problem));
     out += fmt::format("      What to do: {}\n", problem.value("what_to_do", ""));
+    if (problem.value("gave_up", false)) {
+      out += fmt::format("      It is tried no more. Then: waybill retry {}\n",
+                         problem["relative_path"].get<std::string>());
+    }
   }
   const std::int64_t more =
       status["problem_count"].get<std::int64_t>() - static_cast<std::int64_t>(problems.size());
@@ -312,6 +319,7 @@ Json status_json(LedgerReport& report, const StatusFacts& facts) {
   out["contact_problem"] = fact_problem(report.meta(meta::kContactProblem));
   out["folder_problem"] = fact_problem(report.meta(meta::kFolderProblem));
   out["watch_problem"] = fact_problem(report.meta(meta::kWatchProblem));
+  out["clock_problem"] = fact_problem(report.meta(meta::kClockProblem));
   const bool is_silent = facts.now_ms - report.meta_number(meta::kLastContactAtMs) > kContactLateMs;
   out["healthy"] = facts.is_running && !is_silent && out["contact_problem"].is_null() &&
                    out["folder_problem"].is_null();

@@ -1,6 +1,7 @@
 #include <iostream>
 
 #include "agent/cli/commands.h"
+#include "agent/cli/export_path.h"
 #include "agent/cli/trace_view.h"
 #include "agent/config/agent_config.h"
 #include "core/error.h"
@@ -10,20 +11,6 @@ namespace waybill {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// The name below the export folder that the person means: relative to it, or any path into it.
-std::string relative_to_export(const AgentConfig& config, const fs::path& given,
-                               LedgerReport& report) {
-  std::string as_given = given.lexically_normal().generic_string();
-  if (given.is_relative() && (report.path(as_given) || !report.versions(as_given).empty())) {
-    return as_given;
-  }
-  std::error_code ignored;
-  const fs::path root = fs::weakly_canonical(config.export_folder, ignored);
-  const fs::path parent = fs::weakly_canonical(fs::absolute(given).parent_path(), ignored);
-  const std::string below = (parent / given.filename()).lexically_relative(root).generic_string();
-  return below.empty() || below.starts_with("..") ? as_given : below;
-}
 
 std::optional<OnDisk> hash_on_disk(FileSystem& files, const fs::path& root,
                                    const std::string& relative_path) {

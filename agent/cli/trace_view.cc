@@ -61,6 +61,8 @@ Json version_json(LedgerReport& report, const std::vector<JobFile>& parts) {
               {"rows_staged", file.rows_staged < 0 ? Json(nullptr) : Json(file.rows_staged)},
               {"upload_attempts", file.attempt_count},
               {"duplicate_of", file.duplicate_of},
+              {"gave_up_at",
+               file.gave_up_at_ms == 0 ? Json(nullptr) : Json(format_utc(file.gave_up_at_ms))},
               {"problem", file.problem ? problem_json(*file.problem) : Json(nullptr)}};
   if (const auto job = report.job(file.job_number)) {
     out["delivery_date"] = job->delivery_date;
@@ -153,6 +155,10 @@ void add_version(std::string& out, std::size_t number, const Json& version) {
          fmt::format("{} {}: {}{}", problem.value("code", ""), problem.value("name", ""),
                      problem.value("message", ""), place_text(problem)));
     line(out, "what to do", problem.value("what_to_do", ""));
+    if (version["gave_up_at"].is_string()) {
+      line(out, "gave up",
+           version["gave_up_at"].get<std::string>() + "; `waybill retry` ends that");
+    }
   }
   line(out, "delivery", version.value("delivery_date", ""));
   line(out, "job key", version["job_key"].get<std::string>());

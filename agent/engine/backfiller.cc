@@ -11,8 +11,7 @@ namespace waybill {
 
 namespace {
 
-constexpr std::size_t kRequestBytesMax = 64 * 1024;
-constexpr std::string_view kSuffix = ".json";
+constexpr const char* kBackfillRequests = "backfill";
 
 nlohmann::json to_json(const Backfill& request) {
   return {{"request_id", request.request_id}, {"folder", request.folder},
@@ -20,8 +19,7 @@ nlohmann::json to_json(const Backfill& request) {
           {"is_ahead", request.is_ahead},     {"allow_older", request.allow_older}};
 }
 
-Backfill read_request(const std::string& text) {
-  const nlohmann::json in = nlohmann::json::parse(text);
+Backfill read_request(const nlohmann::json& in) {
   Backfill out;
   in.at("request_id").get_to(out.request_id);
   in.at("folder").get_to(out.folder);
@@ -34,21 +32,17 @@ Backfill read_request(const std::string& text) {
 
 }  // namespace
 
-std::filesystem::path backfill_requests_folder(const std::filesystem::path& state_folder) {
-  return state_folder / "backfill-requests";
-}
-
 void request_backfill(FileSystem& files, const std::filesystem::path& state_folder,
                       const Backfill& request) {
-  const std::filesystem::path folder = backfill_requests_folder(state_folder);
-  files.make_folders(folder);
-  write_whole_file(files, folder / (request.request_id + std::string(kSuffix)),
-                   to_json(request).dump(2) + "\n", FileMode::kPrivate);
+  RequestFolder(files, state_folder, kBackfillRequests).put(request.request_id, to_json(request));
 }
 
 Backfiller::Backfiller(ExportFolders& folders, const Clock& clock, Ledger& ledger,
-                       std::filesystem::path state_folder)
-    : folders_(folders), clock_(clock), ledger_(ledger), state_folder_(std::move(state_folder)) {}
+                       const std::filesystem::path& state_folder)
+    : folders_(folders),
+      clock_(clock),
+      ledger_(ledger),
+      requests_(folders, state_folder, kBackfillRequests) {}
 
 bool Backfiller::step() {
   take_requests();
@@ -58,34 +52,10 @@ bool Backfiller::step() {
 }
 
 void Backfiller::take_requests() {
-  const std::filesystem::path folder = backfill_requests_folder(state_folder_);
-  if (!folders_.stat(folder)) return;
-  std::vector<std::string> names;
-  folders_.walk(folder,
-                [&](const WalkEntry& entry) {
-                  // A request that is still being written has a hidden name.
-                  const bool is_request = entry.relative_path.ends_with(kSuffix) &&
-                                          !entry.relative_path.starts_with('.');
-                  if (is_request && entry.stat.type == FileType::kRegular) {
-                    names.push_back(entry.relative_path);
-                  }
-                },
-                {});
-  std::sort(names.begin(), names.end());
-  for (const std::string& name : names) take_request(name);
-}
-
-/// In the ledger first, then gone from the folder: a kill between leads to the same again.
-void Backfiller::take_request(const std::string& file_name) {
-  const std::filesystem::path file = backfill_requests_folder(state_folder_) / file_name;
-  try {
-    const Backfill request = read_request(read_whole_file(folders_, file, kRequestBytesMax));
+  requests_.take_all([this](const nlohmann::json& in) {
+    const Backfill request = read_request(in);
     if (ledger_.add_backfill(request)) log_info("backfill of " + request.folder + " begins");
-  } catch (const nlohmann::json::exception&) {
-    log_error(Error(error_code::kConfigInvalid, "read backfill request", file_name,
-                    "it is not one; ask for the backfill again"));
-  }
-  folders_.remove(file);
+  });
 }
 
 bool Backfiller::show_open_ones() {

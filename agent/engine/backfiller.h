@@ -11,23 +11,20 @@
 #include <set>
 #include <string>
 
+#include "agent/engine/request_folder.h"
 #include "agent/ledger/ledger.h"
 #include "agent/watch/export_folders.h"
 
 namespace waybill {
 
-/// Where requests lie until the agent has taken them.
-[[nodiscard]] std::filesystem::path backfill_requests_folder(
-    const std::filesystem::path& state_folder);
-
-/// Writes the request durably; a running agent takes it within seconds, another at its next start.
+/// Writes the request; see request_folder.h.
 void request_backfill(FileSystem& files, const std::filesystem::path& state_folder,
                       const Backfill& request);
 
 class Backfiller {
  public:
   Backfiller(ExportFolders& folders, const Clock& clock, Ledger& ledger,
-             std::filesystem::path state_folder);
+             const std::filesystem::path& state_folder);
 
   /// Takes new requests and moves backfills on. True when a scan is wanted at once.
   bool step();
@@ -37,14 +34,13 @@ class Backfiller {
 
  private:
   void take_requests();
-  void take_request(const std::string& file_name);
   bool show_open_ones();
   void advance(Backfill backfill);
 
   ExportFolders& folders_;
   const Clock& clock_;
   Ledger& ledger_;
-  std::filesystem::path state_folder_;
+  RequestFolder requests_;
   std::set<std::int64_t> shown_;    ///< folders the scanner can see
   std::set<std::int64_t> scanned_;  ///< ... and has walked since
 };

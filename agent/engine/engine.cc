@@ -17,6 +17,7 @@ constexpr std::int64_t kScanShare = 10;   // scanning takes at most a tenth of t
 constexpr std::int64_t kSyncDefaultMs = 15'000;
 constexpr std::int64_t kSyncLivelyMs = 1'000;
 constexpr std::int64_t kLivelyForMs = 60'000;
+constexpr std::int64_t kClockDiffersMs = 5 * 60 * 1000;
 constexpr std::int64_t kWaitMaxMs = 60'000;
 constexpr std::int64_t kLookBusyMs = 1'000;   // between looks at the deliveries
 constexpr std::int64_t kLookIdleMs = 15'000;  // ... while nothing happens
@@ -24,6 +25,14 @@ constexpr std::int64_t kLookIdleMs = 15'000;  // ... while nothing happens
 bool is_about_the_folder(const Error& error) {
   return error.code().id == error_code::kFolderMissing.id ||
          error.code().id == error_code::kFileUnreadable.id;
+}
+
+/// Coarse, so that the same difference reads the same at every sync.
+std::string clock_difference(std::int64_t ms) {
+  const std::int64_t minutes = ms / 60'000;
+  if (minutes < 120) return std::to_string(minutes) + " minutes";
+  if (minutes < 48 * 60) return std::to_string(minutes / 60) + " hours";
+  return std::to_string(minutes / (24 * 60)) + " days";
 }
 
 std::string identity_slug(Ledger& ledger) {
@@ -48,6 +57,7 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
               settings_.after_processed),
       deliveries_(ports.clock, ports.local_day, ledger),
       backfiller_(ports.files, ports.clock, ledger, settings_.state_folder),
+      retries_(ports.files, settings_.state_folder, kRetryRequests),
       fetcher_({ports.files, ports.clock, ports.chance, ports.pages}, ledger,
                {settings_.export_folder, settings_.state_folder}, settings_.fetches),
       registrar_({ports.clock, ports.central, ports.chance}, ledger, targets_,
@@ -186,9 +196,19 @@ bool Engine::look_after_deliveries(bool has_worked) {
   const std::int64_t now = ports_.clock.steady_ms();
   if (now < last_look_steady_ms_ + (has_worked ? kLookBusyMs : kLookIdleMs)) return false;
   last_look_steady_ms_ = now;
+  take_retries();
   if (backfiller_.step()) is_scan_wanted_ = true;
   deliveries_.look();
   return false;
+}
+
+void Engine::take_retries() {
+  retries_.take_all([this](const nlohmann::json& request) {
+    const std::string path = request.at("relative_path").get<std::string>();
+    const std::size_t count = ledger_.retry(path);
+    log_info("another try was asked for of " + (path.empty() ? "what was given up" : path) + ": " +
+             std::to_string(count) + " to send");
+  });
 }
 
 // ---- central
@@ -209,6 +229,7 @@ bool Engine::sync_if_due() {
   const std::int64_t now = ports_.clock.steady_ms();
   if (has_synced_ && now < last_sync_steady_ms_ + sync_interval_ms()) return false;
   const SyncOutcome outcome = reconciler_.sync(health());
+  compare_clocks(outcome.clock_ahead_ms);
   last_sync_steady_ms_ = outcome.more ? now - sync_interval_ms() : now;
   has_synced_ = true;
   contact_.succeeded();
@@ -221,6 +242,24 @@ bool Engine::sync_if_due() {
   registrar_.close_idle_jobs(settings_.close_after_idle_ms,
                              [&](const Job& job) { return deliveries_.reason_to_close(job); });
   return outcome.more || outcome.change_count > 0 || outcome.specs_changed;
+}
+
+/// Told once, and again only when it is another difference; gone when the clocks agree.
+void Engine::compare_clocks(std::int64_t ahead_ms) {
+  const bool differs = std::abs(ahead_ms) > kClockDiffersMs;
+  const std::string before = ledger_.meta(meta::kClockProblem);
+  if (!differs) {
+    if (!before.empty()) log_info("this machine's clock and central's agree again");
+    record_problem(meta::kClockProblem, "");
+    return;
+  }
+  const Error error(error_code::kClockDiffers, "compare clocks", "",
+                    "this machine's clock is about " + clock_difference(std::abs(ahead_ms)) +
+                        (ahead_ms > 0 ? " ahead of" : " behind") + " central's");
+  const std::string text = problem_text(error);
+  if (text == before) return;
+  if (before.empty()) log_error(error);
+  record_problem(meta::kClockProblem, text);
 }
 
 std::int64_t Engine::sync_interval_ms() {
@@ -250,6 +289,7 @@ nlohmann::json Engine::health() {
           {"files_in_folder", ledger_.meta_number(meta::kLastScanFiles)},
           {"files_in_our_hands", std::move(files)},
           {"folder_problem", ledger_.meta(meta::kFolderProblem)},
+          {"clock_problem", ledger_.meta(meta::kClockProblem)},
           {"watch_problem", ledger_.meta(meta::kWatchProblem)}};
 }
 

@@ -19,6 +19,7 @@
 #include "agent/engine/hasher.h"
 #include "agent/engine/reconciler.h"
 #include "agent/engine/registrar.h"
+#include "agent/engine/request_folder.h"
 #include "agent/engine/sender.h"
 #include "agent/engine/tidier.h"
 #include "agent/fetch/fetcher.h"
@@ -70,6 +71,8 @@ class Engine {
   bool scan_if_due();
   void scan();
   bool look_after_deliveries(bool has_worked);
+  void take_retries();
+  void compare_clocks(std::int64_t ahead_ms);
   bool speak_with_central();
   bool sync_if_due();
   void fill_spec_book();
@@ -92,6 +95,7 @@ class Engine {
   Tidier tidier_;
   Deliveries deliveries_;
   Backfiller backfiller_;
+  RequestFolder retries_;
   Fetcher fetcher_;
   Registrar registrar_;
   Sender sender_;

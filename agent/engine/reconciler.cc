@@ -10,7 +10,6 @@
 namespace waybill {
 
 namespace {
-constexpr std::int64_t kSkewWarnMs = 5 * 60 * 1000;
 
 /// A refusal that a direct answer told already: central's steps up to it are no news. A refused
 /// file that was retried ends elsewhere, or for another reason.
@@ -32,7 +31,10 @@ SyncOutcome Reconciler::sync(const nlohmann::json& health) {
   request.ledger = ledger_.proof();
   request.ledger.public_key = public_key_;
   request.specs_digest = ledger_.meta(meta::kSpecsDigest);
+  const std::int64_t asked_ms = clock_.now_ms();
   const wire::SyncAnswer answer = central_.sync(request);
+  // Central looked at its clock somewhere between our question and its answer.
+  const std::int64_t ahead_ms = (asked_ms + clock_.now_ms()) / 2 - answer.server_time_ms;
   if (answer.ledger_problem) {
     throw Error(error_code::kLedgerDiverged, "sync", "ledger " + request.ledger.ledger_id,
                 answer.ledger_problem->message);
@@ -72,11 +74,7 @@ SyncOutcome Reconciler::sync(const nlohmann::json& health) {
   if (answer.file_specs) result.specs = readable_specs(*answer.file_specs);
   ledger_.apply_sync(result);
   for (const auto& [file, move] : told) log_move(file, move);
-  if (std::abs(clock_.now_ms() - answer.server_time_ms) > kSkewWarnMs) {
-    log_warning("this machine's clock and central's differ by " +
-                std::to_string((clock_.now_ms() - answer.server_time_ms) / 1000) + " s");
-  }
-  return {answer.more, answer.file_specs.has_value(), result.moves.size()};
+  return {answer.more, answer.file_specs.has_value(), result.moves.size(), ahead_ms};
 }
 
 JobFile* Reconciler::find(const wire::Change& change, WorkingCopies& files) {

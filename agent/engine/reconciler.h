@@ -14,9 +14,10 @@
 namespace waybill {
 
 struct SyncOutcome {
-  bool more = false;             ///< call again at once
-  bool specs_changed = false;    ///< the spec book is to be filled again
-  std::size_t change_count = 0;  ///< moves recorded
+  bool more = false;                ///< call again at once
+  bool specs_changed = false;       ///< the spec book is to be filled again
+  std::size_t change_count = 0;     ///< moves recorded
+  std::int64_t clock_ahead_ms = 0;  ///< ours of central's; negative: behind
 };
 
 class Reconciler {

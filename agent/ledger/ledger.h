@@ -56,6 +56,7 @@ inline constexpr const char* kLastScanAtMs = "last_scan_at_ms";
 inline constexpr const char* kLastScanFiles = "last_scan_files";
 inline constexpr const char* kContactProblem = "contact_problem";  ///< JSON {code, message} or ''
 inline constexpr const char* kFolderProblem = "folder_problem";    ///< JSON {code, message} or ''
+inline constexpr const char* kClockProblem = "clock_problem";      ///< JSON {code, message} or ''
 inline constexpr const char* kWatchProblem = "watch_problem";      ///< JSON {code, message} or ''
 inline constexpr const char* kLedgerId = "ledger_id";              ///< made with the ledger
 inline constexpr const char* kHead = "head";                       ///< last event: "<seq> <hash>"

@@ -9,16 +9,19 @@
 
 #include "core/clock.h"
 #include "core/error.h"
+#include "sync/http/untrusted_issuer.h"
 
 namespace waybill {
 
 namespace {
 
-constexpr int kPollMs = 50;  // how late a stop, a stall or a timeout may be noticed
+constexpr int kPollMs = 50;      // how late a stop, a stall or a timeout may be noticed
+constexpr int kHeldPollMs = 20;  // how often a limited upload asks whether it may go on
 constexpr long kUploadBufferBytes = 512L * 1024;
 constexpr long kDownloadBufferBytes = 256L * 1024;
 constexpr std::string_view kLineEnds{"\r\n\0", 3};  // what would end a header line early
 constexpr std::string_view kOperation = "send to";
+constexpr std::string_view kFailedToConnect = "Failed to connect to ";
 
 void start_curl_once() {
   static std::once_flag once;
@@ -91,19 +94,32 @@ bool is_tls_failure(CURLcode code) {
   }
 }
 
+bool is_openssl() {
+  const curl_version_info_data* version = curl_version_info(CURLVERSION_NOW);
+  return version->ssl_version != nullptr &&
+         std::string_view(version->ssl_version).starts_with("OpenSSL");
+}
+
+CURLcode on_ssl_context(CURL* /*easy*/, void* context, void* user) {
+  watch_issuers(context, *static_cast<std::string*>(user));
+  return CURLE_OK;
+}
+
 /// What one send() is doing. The callbacks below are its only other writers; none lets an
 /// exception through libcurl's C frames: it is kept here and rethrown by send().
 struct Exchange {
   const HttpRequest& request;
+  const HttpOptions& options;
   HttpResponse response;
   std::exception_ptr failure;
   SystemClock clock;
   std::int64_t started_ms = clock.steady_ms();
   std::int64_t last_byte_ms = started_ms;
   std::int64_t sent_bytes = 0;
+  bool is_held = false;  ///< libcurl has been told that there is no byte for a moment
   char curl_says[CURL_ERROR_SIZE] = {};
 
-  explicit Exchange(const HttpRequest& to_send) : request(to_send) {}
+  Exchange(const HttpRequest& to_send, const HttpOptions& how) : request(to_send), options(how) {}
   [[nodiscard]] bool uploads() const { return request.upload_size_bytes >= 0; }
   [[nodiscard]] Error broken(std::string_view cause) const {
     return {error_code::kUploadInterrupted, kOperation, url_for_people(request.url), cause};
@@ -118,9 +134,14 @@ struct Exchange {
 std::size_t on_upload(char* into, std::size_t size, std::size_t count, void* user) {
   auto& exchange = *static_cast<Exchange*>(user);
   const std::int64_t left = exchange.request.upload_size_bytes - exchange.sent_bytes;
-  const std::size_t wanted = std::min<std::size_t>(size * count, static_cast<std::size_t>(left));
+  std::size_t wanted = std::min<std::size_t>(size * count, static_cast<std::size_t>(left));
   if (wanted == 0) return 0;
   try {
+    if (exchange.options.allowance) wanted = exchange.options.allowance(wanted);
+    if (wanted == 0) {
+      exchange.is_held = true;
+      return CURL_READFUNC_PAUSE;
+    }
     const std::size_t got = exchange.request.upload_source(into, wanted);
     if (got == 0) {
       throw exchange.broken("the source ended " + std::to_string(left) + " bytes early");
@@ -253,6 +274,7 @@ std::string_view HttpResponse::header(std::string_view name) const {
 struct HttpClient::Handles {
   CURL* easy = curl_easy_init();
   CURLM* multi = curl_multi_init();
+  mutable std::string issuer;  ///< that the last handshake did not trust; "" when it was trusted
 
   Handles() = default;
   Handles(const Handles&) = delete;
@@ -277,7 +299,20 @@ struct HttpClient::Handles {
     set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     set(CURLOPT_SSL_VERIFYPEER, 1L);
     set(CURLOPT_SSL_VERIFYHOST, 2L);
-    if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+    if (!options.ca_file.empty()) {
+      set(CURLOPT_CAINFO, options.ca_file.c_str());
+      set(CURLOPT_CAPATH,
+          static_cast<const char*>(nullptr));  // instead of the system's, not beside
+    }
+    if (!options.client_certificate.empty()) {
+      set(CURLOPT_SSLCERT, options.client_certificate.c_str());
+      set(CURLOPT_SSLKEY, options.client_key.c_str());
+    }
+    issuer.clear();
+    if (is_openssl()) {
+      set(CURLOPT_SSL_CTX_FUNCTION, &on_ssl_context);
+      set(CURLOPT_SSL_CTX_DATA, static_cast<void*>(&issuer));
+    }
     set(CURLOPT_NOSIGNAL, 1L);
     // One request at a time on a connection gains nothing from HTTP/2.
     set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
@@ -293,6 +328,7 @@ struct HttpClient::Handles {
       set(CURLOPT_PROXY, "");  // what is meant for this machine never leaves it, proxy or not
     } else if (!options.proxy.empty()) {
       set(CURLOPT_PROXY, options.proxy.c_str());
+      set(CURLOPT_NOPROXY, "");  // what is configured wins over no_proxy of the environment, too
     }
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.stall_timeout_ms));
@@ -329,6 +365,7 @@ struct HttpClient::Handles {
         throw Error(error_code::kInternal, "drive", "libcurl", curl_multi_strerror(performed));
       }
       if (running == 0) break;
+      if (exchange.is_held) exchange.last_byte_ms = exchange.clock.steady_ms();
       if (stop != nullptr && stop->load(std::memory_order_relaxed)) {
         // Without this the handle's removal would wait for a name lookup that is under way.
         set(CURLOPT_QUICK_EXIT, 1L);
@@ -339,7 +376,8 @@ struct HttpClient::Handles {
         throw Error(exchange.failure_code(), kOperation, url_for_people(exchange.request.url),
                     "no byte moved for " + std::to_string(silent_ms) + " ms");
       }
-      curl_multi_poll(multi, nullptr, 0, kPollMs, nullptr);
+      curl_multi_poll(multi, nullptr, 0, exchange.is_held ? kHeldPollMs : kPollMs, nullptr);
+      if (std::exchange(exchange.is_held, false)) curl_easy_pause(easy, CURLPAUSE_CONT);
     }
     int left = 0;
     const CURLMsg* message = curl_multi_info_read(multi, &left);
@@ -351,8 +389,43 @@ struct HttpClient::Handles {
     const std::string_view said(&exchange.curl_says[0]);
     if (!said.empty()) cause.append(": ").append(said.substr(0, said.find('?')));
     const std::string subject = url_for_people(exchange.request.url);
-    if (is_tls_failure(code)) return {error_code::kTlsFailed, kOperation, subject, cause};
+    if (const std::string proxy = proxy_failure(exchange, code); !proxy.empty()) {
+      return {error_code::kProxyFailed, kOperation, subject, proxy};
+    }
+    if (is_tls_failure(code)) {
+      if (!issuer.empty()) cause += "; the certificate shown was issued by " + issuer;
+      return {error_code::kTlsFailed, kOperation, subject, cause};
+    }
     return {exchange.failure_code(), kOperation, subject, cause};
+  }
+
+  /// What went wrong with the site's proxy; "" when it is not to blame.
+  [[nodiscard]] std::string proxy_failure(const Exchange& exchange, CURLcode code) const {
+    if (code == CURLE_COULDNT_RESOLVE_PROXY) return "the proxy's name is not known here";
+    long status = 0;
+    curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    if (status == 407) return "the proxy asks for a sign-in (407)";
+    if (status >= 300)
+      return "the proxy would not connect us: it answered " + std::to_string(status);
+    const std::string_view said(&exchange.curl_says[0]);
+    const bool is_unconnected = said.starts_with(kFailedToConnect);
+    if (!is_unconnected || said.starts_with(std::string(kFailedToConnect) + peer_of(exchange))) {
+      return "";
+    }
+    return "the proxy cannot be reached: " + std::string(said);  // it names host and port alone
+  }
+
+  /// "host port 443": the server that is meant, as libcurl names it.
+  [[nodiscard]] static std::string peer_of(const Exchange& exchange) {
+    const CurlUrl url = parse_url(exchange.request.url);
+    if (!url) return "";
+    char* port = nullptr;
+    if (curl_url_get(url.get(), CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) != CURLUE_OK) return "";
+    std::string host = part_of(url, CURLUPART_HOST);
+    if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+    std::string peer = host + " port " + port + " ";
+    curl_free(port);
+    return peer;
   }
 };
 
@@ -372,7 +445,7 @@ HttpResponse HttpClient::send(const HttpRequest& request) {
     throw Error(error_code::kUploadInterrupted, kOperation, url_for_people(request.url),
                 "stopped on request");
   }
-  Exchange exchange(request);
+  Exchange exchange(request, options_);
   const HeaderList lines = header_lines(request);
   curl_easy_reset(handles_->easy);
   handles_->set_safety(options_);

@@ -6,8 +6,8 @@
 // Safety:   TLS >= 1.2 and verified, always; plain http to loopback only; no redirect is followed.
 // Errors:   any HTTP status is a value. WB-1005 insecure address (nothing was sent), WB-1201 no
 //           connection or no answer, WB-1205 the transfer broke, stalled or was stopped, WB-1206
-//           the answer is larger than the limit, WB-1209 TLS. Messages name host and path, never
-//           the query: that is where signed URLs keep their token.
+//           the answer is larger than the limit, WB-1209 TLS, WB-1211 the proxy. Messages name host
+//           and path, never the query: that is where signed URLs keep their token.
 #pragma once
 
 #include <atomic>
@@ -61,7 +61,12 @@ struct HttpOptions {
   std::string user_agent{};
   const std::atomic<bool>* stop = nullptr;  ///< once true, send() ends within about 50 ms
   std::string ca_file{};                    ///< PEM bundle instead of the system's; "" = system's
+  std::string client_certificate{};         ///< PEM; "" = none
+  std::string client_key{};                 ///< PEM, of the certificate
   std::string proxy{};  ///< for https only; "" = as the environment says, "" there = none
+  /// How many of so many bytes of an upload_source may go now; 0: none for a moment. Waiting for it
+  /// is no stall. Empty: no limit.
+  std::function<std::size_t(std::size_t wanted)> allowance{};
 };
 
 /// What can carry a request: HttpClient, or a model of the other side in tests.

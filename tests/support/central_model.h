@@ -242,7 +242,7 @@ class CentralModel final : public CentralApi {
     syncs.push_back(request);
     wire::SyncAnswer answer;
 <<<<<<< HEAD
-    answer.server_time_ms = clock_.now_ms();
+    answer.server_time_ms = now_ms();
     if (!ledger_rules.take(request.ledger)) {
       answer.ledger_problem = {"WB-2007", "the ledger does not continue the one known here", {}};
       call.done();
@@ -426,7 +426,7 @@ class CentralModel final : public CentralApi {
     }
     file.delivery_date = request.delivery_date;
     file.delivery_name = request.delivery_name;
-    file.opened_at_ms = clock_.now_ms();
+    file.opened_at_ms = now_ms();
     files_.push_back(file);
     set(files_.back(), file.state);
     return files_.back();

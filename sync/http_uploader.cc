@@ -94,8 +94,8 @@ std::optional<UploadAnswer> HttpUploader::sign(wire::UploadTarget& target) {
 }
 
 TusEndpoint HttpUploader::endpoint() {
-  return {*http_, address_.project_url, address_.publishable_key, settings_.wait,
-          settings_.retry_pauses_ms};
+  return {*http_,         address_.project_url, address_.publishable_key,
+          settings_.wait, settings_.steady_ms,  settings_.retry_pauses_ms};
 }
 
 bool wait_unless(const std::atomic<bool>& stop, std::int64_t ms) {

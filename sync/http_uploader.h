@@ -22,6 +22,8 @@ struct UploaderSettings {
   std::vector<std::int64_t> retry_pauses_ms = {250, 1'000, 3'000};
   /// Waits so long; false when the program is to end.
   std::function<bool(std::int64_t ms)> wait = [](std::int64_t) { return true; };
+  /// Time that only grows.
+  std::function<std::int64_t()> steady_ms = [] { return std::int64_t{0}; };
 };
 
 class HttpUploader final : public Uploader {

@@ -14,6 +14,7 @@ namespace {
 constexpr std::int64_t kChunkTimeoutMs = 0;  // slow lines take their time; a stall is noticed
 constexpr std::int64_t kQuestionTimeoutMs = 30'000;  // of HEAD, POST and DELETE
 constexpr std::int64_t kPatienceMs = 5'000;  // storage may ask for so long a pause within one call
+constexpr std::int64_t kAskAgainMs = 1'000;  // an answer older than this says little of the token
 constexpr std::size_t kCreationsMax = 2;     // sessions begun in one call
 
 UploadAnswer interrupted(const ErrorCode& code, std::string message) {
@@ -91,6 +92,7 @@ TusUpload::Next TusUpload::create() {
                                "project's address")});
   }
   ++creations_;
+  heard_steady_ms_ = endpoint_.steady_ms();
   session_.url = *url;
   session_.offset_bytes = 0;
   on_session_(session_);
@@ -113,6 +115,7 @@ TusUpload::Next TusUpload::ask() {
     drop();  // an upload of something else
     return lost_session();
   }
+  heard_steady_ms_ = endpoint_.steady_ms();
   return take_offset(*offset);
 }
 
@@ -122,6 +125,7 @@ TusUpload::Next TusUpload::send_chunk(const ByteSource& source) {
     return end(interrupted(error_code::kUploadInterrupted,
                            "storage has less than it had said; the file is read anew"));
   }
+  if (endpoint_.steady_ms() - heard_steady_ms_ > kAskAgainMs) return Next::kAsk;
   if (!fill_chunk(source)) {
     return end(interrupted(error_code::kUploadInterrupted, "the source ended early"));
   }
@@ -139,6 +143,7 @@ TusUpload::Next TusUpload::send_chunk(const ByteSource& source) {
   patch.timeout_ms = kChunkTimeoutMs;
   const std::int64_t chunk_end = session_.offset_bytes + patch.upload_size_bytes;
   has_sent_end_ = has_sent_end_ || chunk_end == upload_.size_bytes;
+  heard_steady_ms_ = endpoint_.steady_ms();  // the token is looked at when a request comes in
   const std::optional<HttpResponse> response = exchange(patch);
   if (!response) return trouble(failure_, Next::kAsk);
   const TusVerdict verdict = read_tus_answer(*response);

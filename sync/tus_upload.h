@@ -3,7 +3,8 @@
 // Place:    sync; HttpUploader makes one for each upload of method TUS.
 // Rule:     one chunk is in memory at a time, so what is sent again is byte for byte what was
 //           hashed; the last one is complete only after the source has checked all. What storage
-//           has is never guessed: after any doubt it is asked (HEAD).
+//           has is never guessed: after any doubt it is asked (HEAD). On a slow line it is also
+//           asked before each chunk, so that none goes out only to find its token expired.
 // Units:    *_bytes are octets, *_ms milliseconds.
 // Docs:     docs/decisions/0012.
 #pragma once
@@ -24,6 +25,7 @@ struct TusEndpoint {
   const std::string& publishable_key;
   /// Waits so long; false when the program is to end.
   const std::function<bool(std::int64_t ms)>& wait;
+  const std::function<std::int64_t()>& steady_ms;
   const std::vector<std::int64_t>& retry_pauses_ms;  ///< before each try again, within one call
 };
 
@@ -66,10 +68,11 @@ class TusUpload {
   UploadSession session_;
   std::vector<char> chunk_;  ///< bytes of the file from chunk_begin_bytes_
   std::int64_t chunk_begin_bytes_ = 0;
-  std::int64_t read_bytes_ = 0;   ///< of the source so far
-  std::int64_t taken_bytes_ = 0;  ///< by storage, in this call
-  bool has_sent_end_ = false;     ///< the last chunk went out at least once
-  std::size_t troubles_ = 0;      ///< in a row, without a byte further
+  std::int64_t read_bytes_ = 0;       ///< of the source so far
+  std::int64_t taken_bytes_ = 0;      ///< by storage, in this call
+  bool has_sent_end_ = false;         ///< the last chunk went out at least once
+  std::int64_t heard_steady_ms_ = 0;  ///< when storage last took our token
+  std::size_t troubles_ = 0;          ///< in a row, without a byte further
   std::size_t creations_ = 0;
   UploadAnswer failure_;
   UploadAnswer answer_;

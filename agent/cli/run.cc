@@ -94,6 +94,7 @@ int run_agent(const CommandOptions& options) {
   upload_http.allowance = [&](std::size_t wanted) { return pacer.take(wanted); };
   UploaderSettings uploading;
   uploading.wait = [&](std::int64_t ms) { return wait_unless(stop.flag(), ms); };
+  uploading.steady_ms = [&] { return clock.steady_ms(); };
   const auto make_uploader = [&] {
     return std::make_unique<HttpUploader>(address, std::make_unique<HttpClient>(upload_http),
                                           uploading);

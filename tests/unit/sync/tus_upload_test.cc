@@ -171,6 +171,28 @@ TEST_CASE("tus: a token refused in the middle keeps the session", "[sync][tus]")
   CHECK(f.storage.calls["tus_create"] == 1);
 }
 
+TEST_CASE("tus: on a slow line no chunk goes out only to find its token expired", "[sync][tus]") {
+  TusFixture f;
+  std::int64_t now = 0;
+  f.uploader = HttpUploader({StorageModel::kProject, "key", "agent-token"},
+                            std::make_unique<StorageModelHttp>(f.storage),
+                            {.steady_ms = [&] { return now; }});
+  f.storage.now_ms = [&] { return now; };
+  f.storage.on_piece = [&](std::size_t) { now += 300; };  // 600 ms a chunk; the token lives 1 s
+  const UploadAnswer answer = f.send();
+  CHECK(answer.outcome == UploadOutcome::kTargetExpired);
+  CHECK(f.storage.taken_bytes == answer.taken_bytes);
+  CHECK(f.storage.calls["tus_patch"] * kChunk == answer.taken_bytes);
+  now = 0;
+  f.storage.on_piece = [&](std::size_t) { now += 600; };
+  f.storage.calls.clear();
+  f.request.target.token = StorageModel::token("riverside/1", 1'000'000);
+  f.resume();
+  CHECK(f.send().outcome == UploadOutcome::kAccepted);
+  CHECK(f.storage.calls["tus_head"] == f.storage.calls["tus_patch"]);
+  CHECK(f.stored() == kBytes);
+}
+
 TEST_CASE("tus: storage that lost the session gets all of it again", "[sync][tus]") {
   TusFixture f;
   f.request.session = UploadSession{"/storage/v1/upload/resumable/sign/9", "riverside/1", 20};

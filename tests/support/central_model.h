@@ -18,11 +18,8 @@
 #include "core/error.h"
 #include "sync/central_api.h"
 #include "sync/uploader.h"
-<<<<<<< HEAD
 #include "tests/support/ledger_rules.h"
-=======
 #include "tests/support/storage_model.h"
->>>>>>> b4020aa (Tests of uploads in chunks: a break after the last byte is a lost answer)
 
 namespace waybill {
 
@@ -67,18 +64,13 @@ class CentralModel final : public CentralApi {
   std::string refused_word = "BROKEN";  ///< content holding it is refused when it is read
   std::vector<wire::SyncRequest> syncs{};
   std::map<std::string, int> calls{};  ///< how often each was made
-<<<<<<< HEAD
-  std::map<std::string, std::string> objects{};
-  std::map<std::string, std::string> jobs{};  ///< job key -> "open" | "closed"
-  bool tokens_expire = false;                 ///< every token is refused
-  LedgerRules ledger_rules{};
-  std::size_t inventory_page_max = 500;
-=======
   StorageModel storage;
   std::map<std::string, std::string>& objects = storage.objects;
   std::map<std::string, std::string> jobs{};               ///< job key -> "open" | "closed"
   bool& tokens_expire = storage.tokens_expire;             ///< every token is refused
   std::function<void(std::size_t sent_bytes)> on_piece{};  ///< while an upload runs
+  LedgerRules ledger_rules{};
+  std::size_t inventory_page_max = 500;
   wire::Json settings = wire::Json::object();
   std::int64_t resumable_above_bytes = 6 * 1024 * 1024;
   std::int64_t targets_live_ms = 7'200'000;
@@ -88,7 +80,6 @@ class CentralModel final : public CentralApi {
   [[nodiscard]] std::int64_t now_ms() const {
     return began_ms_ + clock_.steady_ms() + clock_ahead_ms;
   }
->>>>>>> b4020aa (Tests of uploads in chunks: a break after the last byte is a lost answer)
 
   // ---- what the worker does: one step of one file; true when there was one
 
@@ -241,17 +232,13 @@ class CentralModel final : public CentralApi {
     const Call call(*this, "sync");
     syncs.push_back(request);
     wire::SyncAnswer answer;
-<<<<<<< HEAD
     answer.server_time_ms = now_ms();
     if (!ledger_rules.take(request.ledger)) {
       answer.ledger_problem = {"WB-2007", "the ledger does not continue the one known here", {}};
       call.done();
       return answer;
     }
-=======
-    answer.server_time_ms = now_ms();
     answer.settings = settings;
->>>>>>> b4020aa (Tests of uploads in chunks: a break after the last byte is a lost answer)
     answer.cursor = static_cast<std::int64_t>(changes_.size());
     for (const wire::Change& change : changes_) {
       if (change.seq > request.cursor) answer.changes.push_back(change);

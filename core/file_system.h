@@ -82,8 +82,10 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   /// Calls `visit` for everything below `root` except folders, in no order. Never follows a link:
-  /// a link is reported as kLink. What vanishes meanwhile is skipped. A folder that may not be
-  /// read is skipped and given to `unreadable` (may be empty). Throws WB-1305 when root is gone.
+  /// a link is reported as kLink. What vanishes meanwhile is skipped. What may not be looked at, or
+  /// not to its end, is given to `unreadable` (may be empty). A folder more than 64 below the root
+  /// is visited itself, as kFolder, and not entered. Throws WB-1305 when root is not there, WB-1303
+  /// when it may not be read.
   virtual void walk(const std::filesystem::path& root,
                     const std::function<void(const WalkEntry&)>& visit,
                     const std::function<void(const std::string&)>& unreadable) = 0;

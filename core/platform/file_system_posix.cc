@@ -169,7 +169,11 @@ class PosixFileSystem final : public FileSystem {
   void walk(const fs::path& root, const std::function<void(const WalkEntry&)>& visit,
             const std::function<void(const std::string&)>& unreadable) override {
     Descriptor top(::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!top.valid()) fail(error_code::kFolderMissing, "open folder", root.string());
+    if (!top.valid()) {
+      const bool is_away = errno == ENOENT || errno == ENOTDIR;
+      fail(is_away ? error_code::kFolderMissing : error_code::kFileUnreadable, "open folder",
+           root.string());
+    }
     walk_folder({std::move(top), ""}, visit, unreadable, 0);
   }
 
@@ -189,6 +193,9 @@ class PosixFileSystem final : public FileSystem {
     const std::string name = base_name(relative_path);
     Descriptor fd(
         ::openat(folder.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!fd.valid() && (errno == ENXIO || errno == EOPNOTSUPP)) {  // a socket
+      throw Error(error_code::kNotARegularFile, "open", relative_path, "it is not a regular file");
+    }
     if (!fd.valid()) return not_there(relative_path);
     auto file = std::make_unique<PosixReadableFile>(std::move(fd), relative_path);
     if (file->stat().type != FileType::kRegular) {
@@ -286,7 +293,8 @@ class PosixFileSystem final : public FileSystem {
   }
 
  private:
-  static constexpr int kDepthMax = 64;  // folders below the root; deeper ones are left alone
+  static constexpr int kDepthMax =
+      64;  // folders below the root; deeper ones are visited, not entered
 
   static std::string base_name(const std::string& relative_path) {
     return relative_path.substr(relative_path.rfind('/') + 1);  // npos + 1 is 0
@@ -352,25 +360,54 @@ class PosixFileSystem final : public FileSystem {
     const int folder_fd = folder.fd.release();  // closedir() closes it
     const std::unique_ptr<DIR, int (*)(DIR*)> guard(stream, &::closedir);
     const std::string prefix = folder.relative_path.empty() ? "" : folder.relative_path + "/";
-    while (const dirent* entry = ::readdir(stream)) {
+    while (const dirent* entry = next_entry(stream, folder.relative_path)) {
       const std::string_view name = entry->d_name;
       if (name == "." || name == "..") continue;
-      struct stat raw {};
-      if (::fstatat(folder_fd, entry->d_name, &raw, AT_SYMLINK_NOFOLLOW) != 0) continue;  // gone
       const std::string path = prefix + entry->d_name;
-      if (S_ISDIR(raw.st_mode)) {
-        Descriptor below(
-            ::openat(folder_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-        if (below.valid() && depth < kDepthMax) {
-          walk_folder({std::move(below), path}, visit, unreadable, depth + 1);
-        } else if (errno != ENOENT && unreadable) {
-          unreadable(replace_invalid_utf8(path));
-        }
+      struct stat raw {};
+      if (::fstatat(folder_fd, entry->d_name, &raw, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT) skip(path, unreadable);
         continue;
       }
-      const bool is_text = is_valid_utf8(path);
-      visit({is_text ? path : replace_invalid_utf8(path), is_text, to_file_stat(raw)});
+      if (!S_ISDIR(raw.st_mode) || depth == kDepthMax) {
+        const bool is_text = is_valid_utf8(path);
+        visit({is_text ? path : replace_invalid_utf8(path), is_text, to_file_stat(raw)});
+        continue;
+      }
+      Descriptor below(
+          ::openat(folder_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (below.valid()) {
+        walk_below({std::move(below), path}, visit, unreadable, depth + 1);
+      } else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) {
+        skip(path, unreadable);
+      }
     }
+  }
+
+  /// A folder that cannot be read to its end is skipped as a whole: what was not met of it is not
+  /// gone.
+  static void walk_below(OpenFolder folder, const std::function<void(const WalkEntry&)>& visit,
+                         const std::function<void(const std::string&)>& unreadable, int depth) {
+    const std::string path = folder.relative_path;
+    try {
+      walk_folder(std::move(folder), visit, unreadable, depth);
+    } catch (const Error& error) {
+      if (error.code().id != error_code::kFileUnreadable.id || error.subject() != path) throw;
+      skip(path, unreadable);
+    }
+  }
+
+  static void skip(const std::string& path,
+                   const std::function<void(const std::string&)>& unreadable) {
+    if (unreadable) unreadable(replace_invalid_utf8(path));
+  }
+
+  /// The end of the folder and a failure (a share that went away) look alike but for errno.
+  static const dirent* next_entry(DIR* stream, const std::string& folder) {
+    errno = 0;
+    const dirent* entry = ::readdir(stream);
+    if (entry == nullptr && errno != 0) fail(error_code::kFileUnreadable, "read folder", folder);
+    return entry;
   }
 };
 

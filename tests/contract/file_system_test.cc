@@ -1,9 +1,15 @@
 // One suite for the FileSystem port, on the real thing and on the fake.
 #include "core/file_system.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <array>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <fstream>
 #include <map>
+#include <thread>
 
 #include "core/clock.h"
 #include "core/error.h"
@@ -35,6 +41,14 @@ struct RealWorld {
   }
   void link(const std::string& path) { fs::create_symlink("/etc/passwd", root / path); }
   void link_folder(const std::string& path) { fs::create_directory_symlink("/etc", root / path); }
+  void set_time(const std::string& path, std::int64_t mtime_ns) {
+    const timespec time{mtime_ns / 1'000'000'000, mtime_ns % 1'000'000'000};
+    const std::array times = {time, time};
+    ::utimensat(AT_FDCWD, (root / path).c_str(), times.data(), 0);
+  }
+  void change_rights(const std::string& path) {
+    fs::permissions(root / path, fs::perms::owner_read | fs::perms::owner_write);
+  }
 };
 
 struct FakeWorld {
@@ -52,6 +66,10 @@ struct FakeWorld {
   }
   void link(const std::string& path) { files.link(root / path); }
   void link_folder(const std::string& path) { files.link(root / path); }
+  void set_time(const std::string& path, std::int64_t mtime_ns) {
+    files.touch(root / path, mtime_ns);
+  }
+  void change_rights(const std::string& path) { files.change_rights(root / path); }
 };
 
 std::string read_all(ReadableFile& file) {
@@ -234,4 +252,108 @@ TEMPLATE_TEST_CASE("file system: removing what is not there is no error; a limit
   CHECK(read_whole_file(w.files, w.root / "a.csv", 5) == "12345");
   CHECK(code_of([&] { (void)read_whole_file(w.files, w.root / "a.csv", 4); }) == "WB-1303");
   CHECK(code_of([&] { (void)read_whole_file(w.files, w.root / "b.csv", 4); }) == "WB-1303");
+}
+
+TEMPLATE_TEST_CASE("file system: what is set aside keeps its bytes and replaces nothing",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  w.write("ledger", "bytes");
+  w.write("taken", "other");
+  CHECK(w.files.set_aside(w.root / "ledger", w.root / "ledger.damaged"));
+  CHECK_FALSE(w.files.stat(w.root / "ledger"));
+  CHECK(read_whole_file(w.files, w.root / "ledger.damaged", 100) == "bytes");
+  CHECK_FALSE(w.files.set_aside(w.root / "ledger", w.root / "elsewhere"));  // not there any more
+  CHECK(code_of([&] { (void)w.files.set_aside(w.root / "ledger.damaged", w.root / "taken"); }) ==
+        "WB-1310");
+  CHECK(read_whole_file(w.files, w.root / "taken", 100) == "other");
+  CHECK(read_whole_file(w.files, w.root / "ledger.damaged", 100) == "bytes");
+}
+
+TEMPLATE_TEST_CASE("file system: what is made private is its owner's alone",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  write_whole_file(w.files, w.root / "token", "secret", FileMode::kShared);
+  REQUIRE_FALSE(w.files.is_private(w.root / "token"));
+  w.files.make_private(w.root / "token");
+  CHECK(w.files.is_private(w.root / "token"));
+  w.files.make_private(w.root / "token");  // again is fine
+  CHECK(read_whole_file(w.files, w.root / "token", 100) == "secret");
+  w.files.make_folders(w.root / "state");
+  w.files.make_private(w.root / "state");
+  w.write("state/file", "still ours");
+  CHECK(read_whole_file(w.files, w.root / "state" / "file", 100) == "still ours");
+}
+
+TEST_CASE("file system: a private folder cannot be entered by others", "[contract][file_system]") {
+  RealWorld w;
+  w.files.make_folders(w.root / "state");
+  w.files.make_private(w.root / "state");
+  CHECK(fs::status(w.root / "state").permissions() == fs::perms::owner_all);
+  CHECK(code_of([&] { w.files.make_private(w.root / "absent"); }) == "WB-1310");
+}
+
+TEMPLATE_TEST_CASE("file system: free space is told where there is a disk, and is a value",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  const auto free = w.files.free_bytes(w.root);
+  REQUIRE(free);
+  CHECK(*free > 0);
+}
+
+// Goal:   a rewrite that sets the old time again cannot hide.
+// Method: rewrite with as many bytes and set the recorded time; then only rights change.
+TEMPLATE_TEST_CASE("file system: no program sets the change time back", "[contract][file_system]",
+                   RealWorld, FakeWorld) {
+  TestType w;
+  w.write("a.csv", "AAAA");
+  const FileStat before = *w.files.stat(w.root / "a.csv");
+  CHECK(before.change_ns != 0);
+  CHECK(w.files.open(w.root, "a.csv")->stat() == before);
+  CHECK(read_whole_file(w.files, w.root / "a.csv", 100) == "AAAA");
+  CHECK(w.files.stat(w.root / "a.csv") == before);             // reading is no change
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the disk's clock is coarse
+  w.write("a.csv", "BBBB");
+  w.set_time("a.csv", before.mtime_ns);
+  const FileStat after = *w.files.stat(w.root / "a.csv");
+  CHECK(after.size_bytes == before.size_bytes);
+  CHECK(after.mtime_ns == before.mtime_ns);
+  CHECK(after.file_id == before.file_id);
+  CHECK(after.change_ns > before.change_ns);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  w.change_rights("a.csv");
+  CHECK(w.files.stat(w.root / "a.csv")->change_ns > after.change_ns);
+  // What moves or removes a file looks at it, too.
+  CHECK(w.files.move_out(w.root, "a.csv", after, w.root / "b.csv") == MoveOutcome::kChanged);
+  CHECK_FALSE(w.files.remove_from(w.root, "a.csv", after));
+  const FileStat now = *w.files.stat(w.root / "a.csv");
+  CHECK(read_whole_file(w.files, w.root / "a.csv", 100) == "BBBB");
+  CHECK(w.files.move_out(w.root, "a.csv", now, w.root / "b.csv") == MoveOutcome::kMoved);
+}
+
+TEMPLATE_TEST_CASE("file system: a folder too deep to enter is met itself",
+                   "[contract][file_system]", RealWorld, FakeWorld) {
+  TestType w;
+  std::string folder;
+  for (int i = 0; i < 64; ++i) folder += "d/";
+  w.write(folder + "a.csv", "a");
+  w.write(folder + "d/b.csv", "b");
+  const auto met = walk(w);
+  REQUIRE(met.size() == 2);
+  CHECK(met.at(folder + "a.csv").stat.type == FileType::kRegular);
+  CHECK(met.at(folder + "d").stat.type == FileType::kFolder);
+}
+
+TEST_CASE("file system: pipes, sockets and devices never hold up who opens them",
+          "[contract][file_system]") {
+  RealWorld w;
+  REQUIRE(::mkfifo((w.root / "recipe_1.csv").c_str(), 0600) == 0);
+  REQUIRE(::mknod((w.root / "recipe_2.csv").c_str(), S_IFSOCK | 0600, 0) == 0);
+  fs::create_symlink("/dev/zero", w.root / "recipe_3.csv");
+  const auto met = walk(w);
+  CHECK(met.at("recipe_1.csv").stat.type == FileType::kOther);
+  CHECK(met.at("recipe_2.csv").stat.type == FileType::kOther);
+  CHECK(met.at("recipe_3.csv").stat.type == FileType::kLink);
+  CHECK(code_of([&] { (void)w.files.open(w.root, "recipe_1.csv"); }) == "WB-1306");
+  CHECK(code_of([&] { (void)w.files.open(w.root, "recipe_2.csv"); }) == "WB-1306");
+  CHECK(code_of([&] { (void)w.files.open(w.root, "recipe_3.csv"); }) == "WB-1306");
 }

@@ -40,9 +40,14 @@ class MemoryFileSystem final : public FileSystem {
     node.bytes += bytes;
     node.mtime_ns = node.change_ns = tick();
   }
-  /// Rewrites bytes without moving size or time, as no honest program does.
+  /// Rewrites bytes without moving size or time, not even the change time: a disk that lies.
   void tamper(const std::filesystem::path& path, const std::string& bytes) {
     nodes_.at(path.string())->bytes = bytes;
+  }
+  /// Rewrites bytes and sets the old time again, as a program may; the change time it cannot set.
+  void rewrite_keeping_time(const std::filesystem::path& path, const std::string& bytes) {
+    tamper(path, bytes);
+    change_rights(path);
   }
   void touch(const std::filesystem::path& path, std::int64_t mtime_ns) {
     Node& node = *nodes_.at(path.string());
@@ -54,6 +59,15 @@ class MemoryFileSystem final : public FileSystem {
     const auto node = nodes_.at(from.string());
     nodes_.erase(from.string());
     nodes_[to.string()] = node;
+    node->change_ns = tick();
+  }
+  /// The system gives the number of a file that is gone to this one.
+  void reuse_number(const std::filesystem::path& path, const std::string& file_id) {
+    nodes_.at(path.string())->number = std::stoull(file_id.substr(file_id.find(':') + 1));
+  }
+  /// New rights: nothing but the change time moves.
+  void change_rights(const std::filesystem::path& path) {
+    nodes_.at(path.string())->change_ns = tick();
   }
   void link(const std::filesystem::path& path) {
     make_folders(path.parent_path());
@@ -70,6 +84,25 @@ class MemoryFileSystem final : public FileSystem {
   /// The share is not mounted: the folder and all below it are away until it comes back.
   void take_away(const std::filesystem::path& folder) { away_.insert(folder.string()); }
   void bring_back(const std::filesystem::path& folder) { away_.erase(folder.string()); }
+  /// Another file system takes the folder's place (or gives it back): with `device` in all its
+  /// identities, and with what it held before when it was this device.
+  void mount_over(const std::filesystem::path& folder, int device) {
+    const std::string prefix = folder.string() + "/";
+    auto& stored = unmounted_[device_];
+    for (auto at = nodes_.begin(); at != nodes_.end();) {
+      const bool is_below = at->first.starts_with(prefix);
+      if (is_below) stored.insert(*at);
+      at = is_below ? nodes_.erase(at) : std::next(at);
+    }
+    device_ = device;
+    nodes_.merge(unmounted_[device]);
+    unmounted_.erase(device);
+  }
+  /// The same files under other numbers: a share that was mounted again, a disk restored.
+  void renumber(int device) {
+    device_ = device;
+    for (auto& [path, node] : nodes_) node->number = ++last_number_;
+  }
   /// The folder lies on another disk: nothing can be renamed into it.
   void mount(const std::filesystem::path& folder) { other_volume_ = folder; }
   /// The folder is read-only for us: nothing can be moved or removed from it.
@@ -87,29 +120,36 @@ class MemoryFileSystem final : public FileSystem {
     if (!is_folder(root)) {
       throw Error(error_code::kFolderMissing, "open folder", root.string(), "it is not there");
     }
+    if (forbidden_.contains(root.string())) {
+      throw Error(error_code::kFileUnreadable, "open folder", root.string(), "permission denied");
+    }
     const std::string prefix = root.string() + "/";
     for (const std::string& folder : forbidden_) {
       if (folder.starts_with(prefix) && folders_.contains(folder) && unreadable) {
         unreadable(folder.substr(prefix.size()));
       }
     }
+    std::set<std::string> deep;
     const auto nodes = nodes_;  // what vanishes while visiting is visited or not: both are allowed
     for (const auto& [path, node] : nodes) {
       if (!path.starts_with(prefix) || is_below_forbidden(path, prefix)) continue;
       const std::string name = path.substr(prefix.size());
       const bool is_text = is_valid_utf8(name);
+      if (const auto folder = too_deep_folder(name)) {
+        if (deep.insert(*folder).second) visit({*folder, true, folder_stat(root / *folder)});
+        continue;
+      }
       visit({is_text ? name : replace_invalid_utf8(name), is_text, stat_of(*node)});
     }
   }
 
-  std::optional<FileStat> stat(const std::filesystem::path& path) override {
+  std::optional<FileStat> stat(const std::filesystem::path& asked) override {
+    const std::filesystem::path path = asked.filename() == "." ? asked.parent_path() : asked;
     if (is_away(path)) return std::nullopt;
     const auto found = nodes_.find(path.string());
     if (found != nodes_.end()) return stat_of(*found->second);
     if (!folders_.contains(path.string())) return std::nullopt;
-    FileStat folder;
-    folder.type = FileType::kFolder;
-    return folder;
+    return folder_stat(path);
   }
 
   std::unique_ptr<ReadableFile> open(const std::filesystem::path& root,
@@ -281,8 +321,24 @@ class MemoryFileSystem final : public FileSystem {
   }
 
   [[nodiscard]] FileStat stat_of(const Node& node) const {
-    return {node.type, node.bytes.size(), node.mtime_ns, "1:" + std::to_string(node.number),
+    return {node.type, node.bytes.size(), node.mtime_ns,
+            std::to_string(device_) + ":" + std::to_string(node.number),
             keeps_change_time ? node.change_ns : 0};
+  }
+  [[nodiscard]] FileStat folder_stat(const std::filesystem::path& path) const {
+    FileStat out;
+    out.type = FileType::kFolder;
+    out.file_id = std::to_string(device_) + ":" + path.string();
+    return out;
+  }
+  /// The folder in which a walk stops, when `name` lies below it.
+  static std::optional<std::string> too_deep_folder(const std::string& name) {
+    std::size_t slash = name.find('/');
+    for (int depth = 0; slash != std::string::npos && depth < 64; ++depth) {
+      slash = name.find('/', slash + 1);
+    }
+    if (slash == std::string::npos) return std::nullopt;
+    return name.substr(0, slash);
   }
 
   /// The clock's time, a little later with each change, so that two changes differ.
@@ -312,6 +368,8 @@ class MemoryFileSystem final : public FileSystem {
   std::string protected_;
   std::shared_ptr<std::set<std::string>> locked_ = std::make_shared<std::set<std::string>>();
   std::uint64_t last_number_ = 0;
+  int device_ = 1;
+  std::map<int, std::map<std::string, std::shared_ptr<Node>>> unmounted_;  ///< by device
   std::int64_t ticks_ = 0;
   std::size_t open_count_ = 0;
 };

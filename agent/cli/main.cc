@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "agent/cli/commands.h"
+#include "agent/cli/printable.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -53,7 +54,10 @@ int run(int argc, char** argv) {
   auto* trace = app.add_subcommand("trace", "where a file is, and what became of it");
   trace
       ->add_option("file", options.file, "a file in the export folder, as a path or relative to it")
-      ->required();
+      ->required()
+      ->check([](const std::string& name) {
+        return name.empty() ? "the name of a file is needed, not an empty one" : "";
+      });
   trace->add_flag("--json", options.as_json, "for programs");
 
   auto* backfill = app.add_subcommand("backfill", "load a folder of history beside the nights");
@@ -85,7 +89,8 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const waybill::Error& error) {
-    std::cerr << "waybill: " << error.what() << "\nWhat to do: " << error.code().way_out << '\n';
+    std::cerr << "waybill: " << waybill::printable(error.what())
+              << "\nWhat to do: " << error.code().way_out << '\n';
   } catch (const std::exception& error) {
     std::cerr << "waybill: WB-9001 internal: " << error.what() << '\n';
   }

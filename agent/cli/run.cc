@@ -29,6 +29,7 @@ EngineSettings engine_settings(const AgentConfig& config) {
           .scan_interval_ms = config.scan.interval_ms,
           .sync_interval_ms = config.sync.interval_ms,
           .close_after_idle_ms = config.delivery.close_after_idle_ms,
+          .rehash_days = config.scan.rehash_days,
           .give_up_after = config.upload.give_up_after,
           .after_processed = config.after_processed,
           .state_folder = config.state_folder,

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "agent/cli/delivery_view.h"
+#include "agent/cli/printable.h"
 #include "agent/engine/central_moves.h"
 #include "agent/ledger/ledger.h"
 #include "core/clock.h"
@@ -208,8 +209,8 @@ std::string ago(const Json& time, std::int64_t now_ms) {
 }
 
 void add_problem(std::string& out, const Json& problem) {
-  out += fmt::format("  {} {}{}\n", problem.value("code", ""), problem.value("message", ""),
-                     place_text(problem));
+  out += fmt::format("  {} {}{}\n", problem.value("code", ""),
+                     printable(problem.value("message", "")), place_text(problem));
   out += fmt::format("      What to do: {}\n", problem.value("what_to_do", ""));
 }
 
@@ -223,10 +224,10 @@ void add_trouble(std::string& out, const Json& status) {
   if (problems.empty()) return;
   out += fmt::format("\nProblems ({}):\n", status["problem_count"].get<std::int64_t>());
   for (const Json& problem : problems) {
-    out += fmt::format("  {}  [{}]\n", problem["relative_path"].get<std::string>(),
+    out += fmt::format("  {}  [{}]\n", printable(problem["relative_path"].get<std::string>()),
                        problem["state"].get<std::string>());
-    out += fmt::format("      {} {}{}\n", problem.value("code", ""), problem.value("message", ""),
-                       place_text(problem));
+    out += fmt::format("      {} {}{}\n", problem.value("code", ""),
+                       printable(problem.value("message", "")), place_text(problem));
     out += fmt::format("      What to do: {}\n", problem.value("what_to_do", ""));
     if (problem.value("gave_up", false)) {
       out += fmt::format("      It is tried no more. Then: waybill retry {}\n",

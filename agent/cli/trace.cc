@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::optional<OnDisk> hash_on_disk(FileSystem& files, const fs::path& root,
+std::optional<OnDisk> read_on_disk(FileSystem& files, const fs::path& root,
                                    const std::string& relative_path) {
   const auto file = files.open(root, relative_path);
   if (!file) return std::nullopt;
@@ -25,6 +25,18 @@ std::optional<OnDisk> hash_on_disk(FileSystem& files, const fs::path& root,
   }
   out.sha256 = hash.finish();
   return out;
+}
+
+/// What cannot be read still has its story in the ledger.
+std::optional<OnDisk> hash_on_disk(FileSystem& files, const fs::path& root,
+                                   const std::string& relative_path) {
+  try {
+    return read_on_disk(files, root, relative_path);
+  } catch (const Error& error) {
+    OnDisk out;
+    out.problem = {std::string(error.code().id), error.cause(), nlohmann::json::object()};
+    return out;
+  }
 }
 
 }  // namespace

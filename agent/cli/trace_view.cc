@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/cli/printable.h"
 #include "agent/cli/status_view.h"
 #include "agent/engine/central_moves.h"
 #include "agent/ledger/whole_file.h"
@@ -80,6 +81,7 @@ Json version_json(LedgerReport& report, const std::vector<JobFile>& parts) {
 Json on_disk_json(const std::vector<std::vector<JobFile>>& versions,
                   const std::optional<OnDisk>& on_disk) {
   if (!on_disk) return nullptr;
+  if (on_disk->problem) return {{"problem", problem_json(*on_disk->problem)}};
   Json out = {{"size_bytes", on_disk->size_bytes}, {"sha256", on_disk->sha256}};
   out["version"] = nullptr;
   for (std::size_t i = 0; i < versions.size(); ++i) {
@@ -100,7 +102,7 @@ std::string rows_text(const Json& version) {
 
 std::string duplicate_text(const Json& first) {
   if (!first.is_object() || first.empty()) return "";
-  return fmt::format("{} of job {} ({})", first.value("relative_path", "?"),
+  return fmt::format("{} of job {} ({})", printable(first.value("relative_path", "?")),
                      first.value("job_key", "?"), first.value("state", "?"));
 }
 
@@ -187,10 +189,15 @@ Json trace_json(LedgerReport& report, const std::string& relative_path,
 }
 
 std::string trace_text(const Json& trace) {
-  std::string out = trace["relative_path"].get<std::string>() + "\n";
+  std::string out = printable(trace["relative_path"].get<std::string>()) + "\n";
   const Json& disk = trace["on_disk"];
   if (disk.is_null()) {
     out += "On disk:   not there now\n";
+  } else if (disk.contains("problem")) {
+    const Json& problem = disk["problem"];
+    out += fmt::format("On disk:   {} {}: {}\nWhat to do: {}\n", problem.value("code", ""),
+                       problem.value("name", ""), printable(problem.value("message", "")),
+                       problem.value("what_to_do", ""));
   } else {
     const std::string match =
         disk["version"].is_null()

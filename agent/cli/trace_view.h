@@ -15,6 +15,7 @@ namespace waybill {
 struct OnDisk {
   std::int64_t size_bytes = 0;
   Sha256Hex sha256;
+  std::optional<wire::FileProblem> problem{};  ///< why its bytes are not known: a link, no right
 };
 
 [[nodiscard]] nlohmann::json trace_json(LedgerReport& report, const std::string& relative_path,

@@ -1,6 +1,8 @@
 #include "agent/engine/contact.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string_view>
 
 #include "agent/engine/backoff.h"
 #include "core/log.h"
@@ -13,7 +15,10 @@ constexpr std::int64_t kDecisionPauseMs = 60'000;
 }
 
 std::string problem_text(const Error& error) {
-  return nlohmann::json{{"code", error.code().id}, {"message", error.what()}}.dump(
+  std::string_view message = error.what();  // begins with the code, which is told beside it
+  if (message.starts_with(error.code().id)) message.remove_prefix(error.code().id.size());
+  message.remove_prefix(std::min(message.find_first_not_of(' '), message.size()));
+  return nlohmann::json{{"code", error.code().id}, {"message", message}}.dump(
       -1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "agent/cli/printable.h"
 #include "agent/cli/status_view.h"
 #include "agent/cli/trace_view.h"
 #include "tests/unit/agent/engine_fixture.h"
@@ -145,4 +146,32 @@ TEST_CASE("status and trace: a file in parts is one file, with its parts below i
   CHECK(has(text, "3 parts"));
   CHECK(has(text, "rows 3 to 4"));
   CHECK(has(text, "rows 5 on"));
+}
+
+TEST_CASE(
+    "printable: what would forge a line or turn a name round is escaped, all else is as it is",
+    "[agent][trace]") {
+  CHECK(printable("recipe \xC3\xA9 \xF0\x9F\xA5\x90 back\\slash.csv") ==
+        "recipe \xC3\xA9 \xF0\x9F\xA5\x90 back\\slash.csv");
+  CHECK(printable("a\nb\\n\x1b[31m\x7f.csv") == "a\\nb\\\\n\\x1b[31m\\x7f.csv");
+  CHECK(printable("\xE2\x80\xAEvsc.csv") == "\\u202evsc.csv");
+  CHECK(printable("\xC2\x85next") == "\\u0085next");
+  CHECK(printable("cut \xE2\x80") == "cut \xE2\x80");
+}
+
+TEST_CASE("trace: a name's control characters are escaped, and what cannot be read says why",
+          "[agent][trace]") {
+  LedgerFixture f;
+  f.discover("recipe\n\x1b[2J.csv", "code\n");
+  const auto report = LedgerReport::open(f.folder.path());
+  OnDisk link;
+  link.problem = {"WB-1306", "a link is on the way", {}};
+  const auto trace = trace_json(*report, "recipe\n\x1b[2J.csv", link);
+  CHECK(trace["relative_path"] == "recipe\n\x1b[2J.csv");  // exact, for programs
+  CHECK(trace["on_disk"]["problem"]["code"] == "WB-1306");
+  const std::string text = trace_text(trace);
+  CHECK(text.find('\x1b') == std::string::npos);
+  CHECK(text.starts_with("recipe\\n\\x1b[2J.csv\n"));
+  CHECK(text.find("WB-1306 not-a-regular-file: a link is on the way") != std::string::npos);
+  CHECK(text.find("Version 1") != std::string::npos);
 }

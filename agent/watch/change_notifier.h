@@ -21,6 +21,10 @@ class ChangeNotifier {
   /// (the folder was away). Answers with what keeps it from watching everything (WB-1307).
   [[nodiscard]] virtual std::optional<Error> watch(const std::filesystem::path& root) = 0;
 
+  /// What keeps it from watching everything since the last call: a folder made later may be the one
+  /// that is too much (WB-1307). Said once.
+  [[nodiscard]] virtual std::optional<Error> take_problem() { return std::nullopt; }
+
   /// Has anything changed since the last call, or may hints have been lost? Never waits.
   [[nodiscard]] virtual bool take_hint() = 0;
 };

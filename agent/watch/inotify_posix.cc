@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "agent/watch/change_notifier.h"
 
@@ -31,8 +32,12 @@ class InotifyNotifier final : public ChangeNotifier {
 
   std::optional<Error> watch(const fs::path& root) override {
     if (fd_ < 0) return limit_reached(root, "the system grants no further instance");
+    root_ = root;
+    problem_.reset();
     return add_tree(root);
   }
+
+  std::optional<Error> take_problem() override { return std::exchange(problem_, std::nullopt); }
 
   bool take_hint() override {
     bool has_hint = false;
@@ -83,6 +88,10 @@ class InotifyNotifier final : public ChangeNotifier {
   /// A new folder is watched at once; what was put into it before that is found by the scan that
   /// the hint causes.
   void note(const inotify_event& event, const char* name) {
+    if ((event.mask & IN_Q_OVERFLOW) != 0) {
+      keep_first(add_tree(root_));  // folders may have been made that we were not told of
+      return;
+    }
     if ((event.mask & IN_IGNORED) != 0) {
       folders_.erase(event.wd);
       return;
@@ -91,11 +100,17 @@ class InotifyNotifier final : public ChangeNotifier {
         (event.mask & IN_ISDIR) != 0 && (event.mask & (IN_CREATE | IN_MOVED_TO)) != 0;
     const auto parent = folders_.find(event.wd);
     if (is_new_folder && event.len > 0 && parent != folders_.end()) {
-      (void)add_tree(parent->second / name);
+      keep_first(add_tree(parent->second / name));
     }
   }
 
+  void keep_first(std::optional<Error> problem) {
+    if (problem && !problem_) problem_ = std::move(problem);
+  }
+
   int fd_;
+  fs::path root_;
+  std::optional<Error> problem_;
   std::unordered_map<int, fs::path> folders_;
 };
 

@@ -49,6 +49,7 @@ enum class FileEvent : std::uint8_t {
   kChanged,       ///< the file's bytes are no longer these
   kRemoved,       ///< the file is no longer there
   kRediscovered,  ///< the file is back with these bytes
+  kTakenBack,     ///< withdrawn with a fellow part, though the file is as it was: offered again
 };
 
 struct FileStateName {
@@ -98,6 +99,7 @@ inline constexpr std::array kFileEventNames = {
     FileEventName{FileEvent::kChanged, "changed"},
     FileEventName{FileEvent::kRemoved, "removed"},
     FileEventName{FileEvent::kRediscovered, "rediscovered"},
+    FileEventName{FileEvent::kTakenBack, "taken_back"},
 };
 
 struct FileTransition {
@@ -208,6 +210,23 @@ inline constexpr std::array kFileTransitions = {
     FileTransition{FileState::kReady, FileEvent::kRemoved, FileState::kVanished},
     FileTransition{FileState::kQueued, FileEvent::kRemoved, FileState::kVanished},
     FileTransition{FileState::kUploading, FileEvent::kRemoved, FileState::kVanished},
+    // ... which a fellow part found out: central has let go of the whole set
+    FileTransition{FileState::kUploaded, FileEvent::kChanged, FileState::kSuperseded},
+    FileTransition{FileState::kUploaded, FileEvent::kRemoved, FileState::kVanished},
+    FileTransition{FileState::kUnsettled, FileEvent::kChanged, FileState::kSuperseded},
+    FileTransition{FileState::kUnsettled, FileEvent::kRemoved, FileState::kVanished},
+    FileTransition{FileState::kReceived, FileEvent::kChanged, FileState::kSuperseded},
+    FileTransition{FileState::kReceived, FileEvent::kRemoved, FileState::kVanished},
+    FileTransition{FileState::kVerified, FileEvent::kChanged, FileState::kSuperseded},
+    FileTransition{FileState::kVerified, FileEvent::kRemoved, FileState::kVanished},
+    FileTransition{FileState::kStaged, FileEvent::kChanged, FileState::kSuperseded},
+    FileTransition{FileState::kStaged, FileEvent::kRemoved, FileState::kVanished},
+    FileTransition{FileState::kQueued, FileEvent::kTakenBack, FileState::kReady},
+    FileTransition{FileState::kUploaded, FileEvent::kTakenBack, FileState::kReady},
+    FileTransition{FileState::kUnsettled, FileEvent::kTakenBack, FileState::kReady},
+    FileTransition{FileState::kReceived, FileEvent::kTakenBack, FileState::kReady},
+    FileTransition{FileState::kVerified, FileEvent::kTakenBack, FileState::kReady},
+    FileTransition{FileState::kStaged, FileEvent::kTakenBack, FileState::kReady},
     FileTransition{FileState::kSuperseded, FileEvent::kRediscovered, FileState::kReady},
     FileTransition{FileState::kVanished, FileEvent::kRediscovered, FileState::kReady},
 };

@@ -59,6 +59,8 @@ std::string sentence(const JobFile& file, const Move& move) {
       return "changed before it was sent; the new version is taken when it rests";
     case FileEvent::kRemoved:
       return "was removed before it was sent";
+    case FileEvent::kTakenBack:
+      return "central waits for it no longer; it is offered again";
     case FileEvent::kRediscovered:
       return "is back";
   }
@@ -95,6 +97,14 @@ std::optional<Move> follow_central(const JobFile& file, std::string_view central
     return move;
   }
   return std::nullopt;
+}
+
+bool is_withdrawn(Ledger& ledger, const JobFile& file, std::string_view central_state,
+                  const std::optional<wire::FileProblem>& problem) {
+  if (central_state != "refused" || !problem) return false;
+  if (problem->code == error_code::kFileWithdrawn.id) return true;
+  return problem->code == error_code::kPartOfSetRefused.id && file.part_count > 1 &&
+         !ledger.has_refused_fellow(file);
 }
 
 void log_move(const JobFile& file, const Move& move) {

@@ -20,6 +20,7 @@ constexpr std::int64_t kLivelyForMs = 60'000;
 constexpr std::int64_t kClockDiffersMs = 5 * 60 * 1000;
 constexpr std::int64_t kWaitMaxMs = 60'000;
 constexpr std::int64_t kLookBusyMs = 1'000;   // between looks at the deliveries
+constexpr std::int64_t kLookShare = 50;       // looking takes at most a fiftieth of the time
 constexpr std::int64_t kLookIdleMs = 15'000;  // ... while nothing happens
 
 bool is_about_the_folder(const Error& error) {
@@ -53,6 +54,7 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
       contact_(ports.clock, ledger, ports.chance),
       scanner_(ports.files, ports.clock, ledger, settings_.export_folder, settings_.quiet_ms),
       hasher_(ports.files, ledger, scanner_, specs_, settings_.export_folder),
+      rereader_(ports.clock, ledger, hasher_, settings_.rehash_days),
       tidier_({ports.files, ports.clock}, ledger, scanner_, settings_.export_folder,
               settings_.after_processed),
       deliveries_(ports.clock, ports.local_day, ledger),
@@ -62,8 +64,9 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
                {settings_.export_folder, settings_.state_folder}, settings_.fetches),
       registrar_({ports.clock, ports.central, ports.chance}, ledger, targets_,
                  identity_slug(ledger)),
-      sender_({ports.clock, ports.central, ports.uploads, ports.chance}, ledger, targets_,
+      sender_({ports.clock, ports.central, ports.uploads, ports.chance, scanner_}, ledger, targets_,
               settings_.give_up_after),
+      withdrawer_({ports.clock, ports.central, ports.chance}, ledger),
       reconciler_(ports.clock, ports.central, ledger, settings_.public_key) {
   fill_spec_book();
   if (const std::size_t count = ledger_.interrupt_running_uploads(); count > 0) {
@@ -84,6 +87,7 @@ StepReport Engine::step() {
   worked |= guarded([&] { return fetcher_.step(specs_); });
   worked |= guarded([&] { return look_after_deliveries(worked); });
   if (contact_.may_call()) worked |= guarded([&] { return speak_with_central(); });
+  if (!worked) worked = guarded([&] { return rereader_.step(); });
   if (disk_failures_ == disk_failures_before) disk_failures_ = 0;
   return {worked, worked ? 0 : wait_ms()};
 }
@@ -152,9 +156,14 @@ void Engine::scan() {
     record_problem(meta::kWatchProblem, problem ? problem_text(*problem) : "");
     is_watching_ = true;
   }
+  if (const std::optional<Error> problem = ports_.notifier.take_problem()) {
+    log_error(*problem);
+    record_problem(meta::kWatchProblem, problem_text(*problem));
+  }
   try {
     const ScanReport report = scanner_.scan();
     last_scan_took_ms_ = ports_.clock.steady_ms() - began;
+    if (report.is_other_folder) is_watching_ = false;  // the watches are on the one before
     std::string folder_problem;
     if (!report.unreadable_folders.empty()) {
       const Error error(error_code::kFileUnreadable, "read folder",
@@ -162,6 +171,7 @@ void Engine::scan() {
       folder_problem = problem_text(error);
     }
     record_problem(meta::kFolderProblem, folder_problem);
+    rereader_.folder_holds(report.size_bytes, report.file_count);
     backfiller_.scanned(report.unreadable_folders);
     ledger_.set_meta({{meta::kLastScanAtMs, std::to_string(ports_.clock.now_ms())},
                       {meta::kLastScanFiles, std::to_string(report.file_count)}});
@@ -194,11 +204,15 @@ void Engine::fill_spec_book() {
 
 bool Engine::look_after_deliveries(bool has_worked) {
   const std::int64_t now = ports_.clock.steady_ms();
-  if (now < last_look_steady_ms_ + (has_worked ? kLookBusyMs : kLookIdleMs)) return false;
+  const std::int64_t busy_gap = std::max(kLookBusyMs, kLookShare * last_look_took_ms_);
+  if (now < last_look_steady_ms_ + (has_worked ? busy_gap : std::max(kLookIdleMs, busy_gap))) {
+    return false;
+  }
   last_look_steady_ms_ = now;
   take_retries();
   if (backfiller_.step()) is_scan_wanted_ = true;
   deliveries_.look();
+  last_look_took_ms_ = ports_.clock.steady_ms() - now;
   return false;
 }
 
@@ -221,6 +235,7 @@ bool Engine::speak_with_central() {
     lively_until_steady_ms_ = ports_.clock.steady_ms() + kLivelyForMs;
     worked = true;
   }
+  worked |= withdrawer_.step();
   if (worked) contact_.succeeded();
   return worked;
 }

@@ -20,8 +20,10 @@
 #include "agent/engine/reconciler.h"
 #include "agent/engine/registrar.h"
 #include "agent/engine/request_folder.h"
+#include "agent/engine/rereader.h"
 #include "agent/engine/sender.h"
 #include "agent/engine/tidier.h"
+#include "agent/engine/withdrawer.h"
 #include "agent/fetch/fetcher.h"
 #include "agent/watch/change_notifier.h"
 #include "agent/watch/scanner.h"
@@ -34,6 +36,7 @@ struct EngineSettings {
   std::int64_t scan_interval_ms = 60'000;
   std::int64_t sync_interval_ms = 0;  ///< 0: as central's settings say
   std::int64_t close_after_idle_ms = 60'000;
+  std::int64_t rehash_days = 7;     ///< every file is read again so often; 0: never
   std::int64_t give_up_after = 50;  ///< tries of one file
   TidySettings after_processed{};
   std::filesystem::path state_folder;
@@ -92,6 +95,7 @@ class Engine {
   Contact contact_;
   Scanner scanner_;
   Hasher hasher_;
+  Rereader rereader_;
   Tidier tidier_;
   Deliveries deliveries_;
   Backfiller backfiller_;
@@ -99,6 +103,7 @@ class Engine {
   Fetcher fetcher_;
   Registrar registrar_;
   Sender sender_;
+  Withdrawer withdrawer_;
   Reconciler reconciler_;
 
   bool is_watching_ = false;
@@ -110,6 +115,7 @@ class Engine {
   bool has_synced_ = false;
   std::int64_t lively_until_steady_ms_ = 0;  ///< central is working on our files: ask more often
   std::int64_t last_look_steady_ms_ = 0;     ///< at the deliveries
+  std::int64_t last_look_took_ms_ = 0;
   std::int64_t disk_pause_until_steady_ms_ = 0;
   std::int32_t disk_failures_ = 0;
 };

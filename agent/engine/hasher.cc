@@ -60,24 +60,53 @@ Hasher::~Hasher() = default;
 
 bool Hasher::step() {
   std::size_t budget_bytes = kBytesPerStep;
-  bool worked = false;
-  if (reading_) {
-    worked = true;
-    if (!read_on(budget_bytes)) return true;
+  const bool was_reading = new_ || again_;
+  if (new_) {
+    if (!read_on(new_, budget_bytes)) return true;
     commit();  // before due paths are listed, or this one would be read again
   }
-  for (const PathRecord& path : ledger_.paths_in(PathState::kDue, kFilesPerStep)) {
-    if (budget_bytes == 0) break;
-    worked = true;
-    if (begin(path) && !read_on(budget_bytes)) break;
-  }
+  const std::vector<PathRecord> due = ledger_.paths_in(PathState::kDue, kFilesPerStep);
+  if (read_new(due, budget_bytes)) read_again(due, budget_bytes);
   commit();
-  return worked;
+  return was_reading || !due.empty();
 }
 
-bool Hasher::begin(const PathRecord& path) {
+/// True when all of them that were never read are; they come first in the list.
+bool Hasher::read_new(const std::vector<PathRecord>& due, std::size_t& budget_bytes) {
+  for (const PathRecord& path : due) {
+    if (path.hashed_at_ms != 0) return true;
+    if (budget_bytes == 0) return false;
+    if (begin(new_, path) && !read_on(new_, budget_bytes)) return false;
+  }
+  return due.size() < kFilesPerStep;
+}
+
+bool Hasher::read_again(const std::vector<PathRecord>& due, std::size_t& budget_bytes) {
+  std::string half_read;
+  if (again_) {
+    half_read = again_->path.relative_path;
+    if (!read_on(again_, budget_bytes)) return false;
+  }
+  for (const PathRecord& path : due) {
+    if (path.hashed_at_ms == 0 || path.relative_path == half_read) continue;
+    if (budget_bytes == 0) return false;
+    if (begin(again_, path) && !read_on(again_, budget_bytes)) return false;
+  }
+  return true;
+}
+
+void Hasher::reread(const PathRecord& path) {
+  std::size_t budget_bytes = kBytesPerStep;
+  if (begin(again_, path)) read_on(again_, budget_bytes);
+  commit();
+}
+
+bool Hasher::begin(Slot& slot, const PathRecord& path) {
   try {
     std::unique_ptr<ReadableFile> file = files_.open(root_, path.relative_path);
+    if (!file && !scanner_.is_folder_there()) {
+      throw Error(error_code::kFolderMissing, "read", root_.string(), "it is not there");
+    }
     if (!file) {
       const std::array gone = {path.relative_path};
       ledger_.forget_paths(gone);
@@ -87,9 +116,10 @@ bool Hasher::begin(const PathRecord& path) {
       give_back(path, "changed since it was found at rest");
       return false;
     }
-    reading_ = std::make_unique<Reading>(path, std::move(file), specs_);
+    slot = std::make_unique<Reading>(path, std::move(file), specs_);
     return true;
   } catch (const Error& error) {
+    if (error.code().id == error_code::kFolderMissing.id) throw;
     PathRecord unreadable = path;
     const bool is_regular = error.code().id != error_code::kNotARegularFile.id;
     unreadable.state = is_regular ? PathState::kUnreadable : PathState::kNotRegular;
@@ -102,30 +132,30 @@ bool Hasher::begin(const PathRecord& path) {
 }
 
 /// True when the file was read to its end (or given back); false when the budget is used up.
-bool Hasher::read_on(std::size_t& budget_bytes) {
+bool Hasher::read_on(Slot& slot, std::size_t& budget_bytes) {
   try {
     while (budget_bytes > 0) {
       const std::size_t count =
-          reading_->file->read(buffer_.data(), std::min(buffer_.size(), budget_bytes));
+          slot->file->read(buffer_.data(), std::min(buffer_.size(), budget_bytes));
       if (count == 0) {
-        finish();
+        finish(slot);
         return true;
       }
-      reading_->planner.feed({buffer_.data(), count});
+      slot->planner.feed({buffer_.data(), count});
       budget_bytes -= count;
     }
     return false;
   } catch (const Error& error) {
     if (error.code().id != error_code::kFileUnreadable.id) throw;
     log_error(error);
-    give_back(reading_->path, "could not be read to its end");
-    reading_.reset();
+    give_back(slot->path, "could not be read to its end");
+    slot.reset();
     return true;
   }
 }
 
-void Hasher::finish() {
-  const std::unique_ptr<Reading> reading = std::move(reading_);
+void Hasher::finish(Slot& slot) {
+  const std::unique_ptr<Reading> reading = std::move(slot);
   const PathRecord& path = reading->path;
   const FileStat after = reading->file->stat();
   PartPlan plan = reading->planner.finish();
@@ -142,7 +172,9 @@ void Hasher::finish() {
                    .file_id = path.file_id,
                    .delivery_date = match.fields.date,
                    .chunk_number = match.fields.chunk_number,
-                   .chunk_count = match.fields.chunk_count});
+                   .chunk_count = match.fields.chunk_count,
+                   .change_ns = after.change_ns,
+                   .is_reread = path.state == PathState::kRecorded});
 }
 
 void Hasher::give_back(const PathRecord& path, const std::string& why) {
@@ -155,6 +187,7 @@ void Hasher::commit() {
   done_.clear();
   const std::vector<Discovery> discoveries = ledger_.record_hashes(done);
   for (std::size_t i = 0; i < done.size(); ++i) {
+    if (done[i].is_reread && discoveries[i] == Discovery::kSame) continue;
     const PartPlan& plan = done[i].plan;
     const std::string parts =
         plan.is_cut() ? ", in " + std::to_string(plan.parts.size()) + " parts" : "";

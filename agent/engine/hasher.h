@@ -3,7 +3,9 @@
 //
 // Place:    agent/engine; between the scanner (paths that are due) and the ledger (versions).
 // Rule:     a hash counts only when the open file was, before and after reading, as the scanner
-//           recorded it. Otherwise the file goes back to settling.
+//           recorded it, change time included. Otherwise the file goes back to settling.
+// Order:    what was never read goes first. Files that are read again (a remount, new rights, their
+//           turn) wait while there is any, even in the middle of a large one.
 #pragma once
 
 #include <filesystem>
@@ -25,12 +27,20 @@ class Hasher {
   /// Reads on; true when there was anything to do.
   bool step();
 
- private:
-  struct Reading;  ///< the file being read, over several steps when it is large
+  /// Reads a file again whose turn it is; a large one is read on by step().
+  void reread(const PathRecord& path);
+  /// Is a file half read that was read before?
+  [[nodiscard]] bool is_reading_again() const { return again_ != nullptr; }
 
-  bool begin(const PathRecord& path);
-  bool read_on(std::size_t& budget_bytes);
-  void finish();
+ private:
+  struct Reading;  ///< a file being read, over several steps when it is large
+  using Slot = std::unique_ptr<Reading>;
+
+  bool read_new(const std::vector<PathRecord>& due, std::size_t& budget_bytes);
+  bool read_again(const std::vector<PathRecord>& due, std::size_t& budget_bytes);
+  bool begin(Slot& slot, const PathRecord& path);
+  bool read_on(Slot& slot, std::size_t& budget_bytes);
+  void finish(Slot& slot);
   void commit();
   void give_back(const PathRecord& path, const std::string& why);
 
@@ -40,7 +50,8 @@ class Hasher {
   const SpecBook& specs_;
   std::filesystem::path root_;
   std::string buffer_;
-  std::unique_ptr<Reading> reading_;
+  Slot new_;                      ///< never read before, as it is now
+  Slot again_;                    ///< read before
   std::vector<HashedFile> done_;  ///< hashed in this step, not yet in the ledger
 };
 

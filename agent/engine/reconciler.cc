@@ -51,7 +51,9 @@ SyncOutcome Reconciler::sync(const nlohmann::json& health) {
     JobFile* file = find(change, files);
     if (file == nullptr || (!is_retold && change.seq <= file->central_seq)) continue;
     std::optional<Move> move;
-    if (!is_way_to_known_refusal(*file, *last.at(change.job_file_id))) {
+    if (is_let_go(*file, change, files)) {
+      if (last.at(change.job_file_id) == &change) result.withdrawn.push_back(file->file_number);
+    } else if (!is_way_to_known_refusal(*file, *last.at(change.job_file_id))) {
       move = move_for(*file, change);
     }
     if (move) {
@@ -75,6 +77,23 @@ SyncOutcome Reconciler::sync(const nlohmann::json& health) {
   ledger_.apply_sync(result);
   for (const auto& [file, move] : told) log_move(file, move);
   return {answer.more, answer.file_specs.has_value(), result.moves.size(), ahead_ms};
+}
+
+/// Withdrawn, and not so far that only a person at central can have taken it back. Of a refused
+/// set, the part that was refused for itself is told first, perhaps in this very answer.
+bool Reconciler::is_let_go(const JobFile& file, const wire::Change& change,
+                           const WorkingCopies& files) {
+  const bool may_be_let_go = file.state != FileState::kProcessed &&
+                             file.state != FileState::kArchived &&
+                             file.state != FileState::kDuplicate;
+  const bool has_refused_fellow = std::any_of(files.begin(), files.end(), [&](const auto& entry) {
+    const JobFile& other = entry.second;
+    return other.state == FileState::kRefused && other.file_number != file.file_number &&
+           other.relative_path == file.relative_path &&
+           other.original_sha256 == file.original_sha256;
+  });
+  return may_be_let_go && !has_refused_fellow &&
+         is_withdrawn(ledger_, file, change.state, change.error);
 }
 
 JobFile* Reconciler::find(const wire::Change& change, WorkingCopies& files) {

@@ -33,6 +33,8 @@ class Reconciler {
   using WorkingCopies = std::map<FileId, JobFile>;
 
   JobFile* find(const wire::Change& change, WorkingCopies& files);
+  [[nodiscard]] bool is_let_go(const JobFile& file, const wire::Change& change,
+                               const WorkingCopies& files);
   [[nodiscard]] std::optional<Move> move_for(const JobFile& file, const wire::Change& change) const;
   [[nodiscard]] wire::Specs readable_specs(const wire::Specs& incoming);
   [[nodiscard]] wire::Json readable_plan(const wire::Json& incoming);

@@ -94,8 +94,17 @@ Move Sender::move_for(const JobFile& file, const SendResult& result) {
       change_seen_ = true;
       break;
     case SendEnd::kRemoved:
-      move.event = FileEvent::kRemoved;
       change_seen_ = true;
+      if (!ports_.scanner.is_folder_there()) {  // a share that is away says nothing of its files
+        move.event = FileEvent::kDeclined;
+        move.problem = {
+            std::string(error_code::kFolderMissing.id), "the export folder is away", {}};
+        move.was_no_try = true;
+        move.next_attempt_at_ms =
+            ports_.clock.now_ms() + pause_ms(file.attempt_count, 0, ports_.chance);
+        break;
+      }
+      move.event = FileEvent::kRemoved;
       break;
   }
   return move;
@@ -199,7 +208,9 @@ void Sender::renew_targets(const std::vector<JobFile>& files) {
   for (const JobFile& file : asked) {
     const wire::FileAnswer* answer = answer_for(answers, file.job_file_id);
     if (answer == nullptr) continue;
-    if (answer->upload) {
+    if (is_withdrawn(ledger_, file, answer->state, answer->problem)) {
+      ledger_.note_withdrawn(file.file_number, Told::kInAnswer);
+    } else if (answer->upload) {
       targets_.put(file.file_number, *answer->upload);
     } else if (auto move = follow_central(file, answer->state, answer->problem)) {
       moves.push_back(std::move(*move));
@@ -237,6 +248,10 @@ bool Sender::confirm() {
   for (const JobFile& file : files) {
     const wire::FileAnswer* answer = answer_for(answers, file.job_file_id);
     if (answer == nullptr) continue;
+    if (is_withdrawn(ledger_, file, answer->state, answer->problem)) {
+      ledger_.note_withdrawn(file.file_number, Told::kInAnswer);
+      continue;
+    }
     std::optional<Move> move = follow_central(file, answer->state, answer->problem);
     if (!move && answer->state == kAwaitingUpload) {
       move = Move{.file = file.file_number, .from = file.state, .event = FileEvent::kMissing};

@@ -12,6 +12,7 @@
 #include "agent/engine/targets.h"
 #include "agent/engine/upload_runner.h"
 #include "agent/ledger/ledger.h"
+#include "agent/watch/scanner.h"
 #include "sync/central_api.h"
 
 namespace waybill {
@@ -23,6 +24,7 @@ class Sender {
     CentralApi& central;
     UploadRunner& uploads;
     Chance& chance;
+    Scanner& scanner;  ///< knows whether the folder is there
   };
 
   /// `give_up_after`: tries of one file.

@@ -108,6 +108,8 @@ struct HashedFile {
   std::string delivery_date{};  ///< as its name says, or ""
   std::int32_t chunk_number = 1;
   std::int32_t chunk_count = 1;
+  std::int64_t change_ns = 0;
+  bool is_reread = false;  ///< nothing but its turn made us read it; no news when it is the same
 };
 
 /// What a hash meant to the ledger.

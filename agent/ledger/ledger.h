@@ -34,6 +34,10 @@ namespace waybill {
 
 class LedgerDatabase;
 
+/// How we heard of a withdrawal: a direct answer is of now, a change may be older than what we did
+/// since.
+enum class Told : std::uint8_t { kInAnswer, kInChange };
+
 /// Names in the table meta.
 namespace meta {
 inline constexpr const char* kAgentId = "agent_id";
@@ -53,6 +57,7 @@ inline constexpr const char* kTenantState = "tenant_state";  ///< "active", "hal
 inline constexpr const char* kTenantReason = "tenant_reason";
 inline constexpr const char* kLastContactAtMs = "last_contact_at_ms";
 inline constexpr const char* kLastScanAtMs = "last_scan_at_ms";
+inline constexpr const char* kExportRootId = "export_root_id";  ///< of the last good scan's folder
 inline constexpr const char* kLastScanFiles = "last_scan_files";
 inline constexpr const char* kContactProblem = "contact_problem";  ///< JSON {code, message} or ''
 inline constexpr const char* kFolderProblem = "folder_problem";    ///< JSON {code, message} or ''
@@ -75,6 +80,7 @@ struct SyncResult {
 
   std::vector<Move> moves;
   std::vector<Seen> seen;
+  std::vector<FileId> withdrawn{};  ///< central waits for their bytes no longer
   std::int64_t cursor = 0;
   std::optional<wire::Specs> specs;
   nlohmann::json settings = nlohmann::json::object();
@@ -105,6 +111,8 @@ class Ledger {
   [[nodiscard]] std::optional<PathRecord> find_path(const std::string& relative_path);
   [[nodiscard]] std::vector<PathRecord> paths_in(PathState state, std::size_t limit);
   void for_each_path(const std::function<void(const std::string& relative_path)>& visit);
+  /// Recorded names, those whose bytes were read longest ago first.
+  [[nodiscard]] std::vector<PathRecord> paths_to_reread(std::size_t limit);
   /// Adds or replaces; a name that has come into trouble gets an event.
   void record_paths(std::span<const PathRecord> paths);
   /// The names are gone: their rows go, and versions that were not on their way yet vanish.
@@ -128,6 +136,10 @@ class Ledger {
   /// People ask for another try: of the file of that name, or of every file that was given up ("").
   /// What waits in our hands is due now and its tries count from nothing. Returns how many.
   std::size_t retry(const std::string& relative_path);
+  /// Central has let go of the file, as we asked, or with a fellow part. What is given up is
+  /// settled with that. What is not looks at the folder: it is offered again while its bytes are
+  /// there.
+  void note_withdrawn(FileId file, Told told);
   /// Puts off the next try of a file without moving it.
   void put_off(FileId file, std::int64_t next_attempt_at_ms, const wire::FileProblem& problem);
 
@@ -145,6 +157,11 @@ class Ledger {
   [[nodiscard]] std::vector<JobFile> files_to_register(std::size_t limit);
   [[nodiscard]] std::vector<JobFile> files_to_upload(std::size_t limit);
   [[nodiscard]] std::vector<JobFile> files_to_confirm(std::size_t limit);
+  /// Is another part of its file refused for what it holds, not because of its fellows?
+  [[nodiscard]] bool has_refused_fellow(const JobFile& file);
+  /// Given up, and central still waits for their bytes.
+  [[nodiscard]] std::vector<JobFile> files_to_withdraw(std::size_t limit);
+  /// Of a state in our hands; 0 for any other.
   [[nodiscard]] std::int64_t count(FileState state);
   /// When the next of our files is due, or nothing when none waits for a time.
   [[nodiscard]] std::optional<std::int64_t> next_due_at_ms();
@@ -225,12 +242,16 @@ class Ledger {
   void put_meta(const char* name, const std::string& value);
   void append_event(const EventDraft& draft);
   void move_one(const Move& move);
+  void withdraw(FileId number, Told told);
+  [[nodiscard]] FileEvent fate_of(const JobFile& file);
   void mark_seen(const SyncResult::Seen& seen);
   void touch_job_of(FileId file);
   void append_local_event(const JobFile& file, const char* kind, nlohmann::json detail);
   Discovery record_hash(const HashedFile& file);
   void add_version(const HashedFile& file, std::int32_t export_number);
   void add_part(const HashedFile& file, const FilePart& part, std::int32_t export_number);
+  [[nodiscard]] bool stands_for(const std::string& relative_path, const Sha256Hex& original_sha256);
+  void doubt_path(const std::string& relative_path);
   [[nodiscard]] std::vector<JobFile> last_export(const HashedFile& file);
   Discovery see_again(const HashedFile& file, const std::vector<JobFile>& parts);
   void give_up_unsent(const std::string& relative_path, const Sha256Hex& except, FileEvent event);

@@ -20,6 +20,20 @@ constexpr const char* kListLastExport = WAYBILL_SELECT_JOB_FILE
     "                          AND last.original_sha256 = :original_sha256) "
     "ORDER BY f.part_number";
 
+constexpr const char* kLastContent =
+    "SELECT content_sha256 FROM path WHERE relative_path = :relative_path";
+
+constexpr const char* kNewestVersion = R"sql(
+  SELECT original_sha256 FROM job_file
+   WHERE relative_path = :relative_path AND state NOT IN ('superseded', 'vanished')
+   ORDER BY file_number DESC LIMIT 1
+)sql";
+
+// What we know of the name is not enough: its bytes are read again once it rests.
+constexpr const char* kDoubtPath = R"sql(
+  UPDATE path SET state = 'settling' WHERE relative_path = :relative_path AND state = 'recorded'
+)sql";
+
 constexpr const char* kFindFile = WAYBILL_SELECT_JOB_FILE "WHERE f.file_number = :file_number";
 
 constexpr const char* kAddPart = R"sql(
@@ -36,7 +50,8 @@ constexpr const char* kAddPart = R"sql(
 constexpr const char* kRecordPathHash = R"sql(
   UPDATE path
      SET state = 'recorded', size_bytes = :size_bytes, mtime_ns = :mtime_ns, file_id = :file_id,
-         error_code = ''
+         error_code = '', change_ns = :change_ns, hashed_at_ms = :now_ms,
+         content_sha256 = :content_sha256
    WHERE relative_path = :relative_path
 )sql";
 
@@ -66,7 +81,7 @@ constexpr const char* kMoveFile = R"sql(
 // A file that starts anew looks for a delivery of the day and forgets its old tries.
 constexpr const char* kStartAnew = R"sql(
   UPDATE job_file
-     SET attempt_count = 0, next_attempt_at_ms = 0, mtime_ns = :mtime_ns
+     SET attempt_count = 0, next_attempt_at_ms = 0, mtime_ns = :mtime_ns, withdrawn_at_ms = 0
    WHERE file_number = :file_number
 )sql";
 
@@ -131,10 +146,14 @@ std::vector<Discovery> Ledger::record_hashes(std::span<const HashedFile> files) 
 }
 
 Discovery Ledger::record_hash(const HashedFile& file) {
+  const bool had_these_bytes = stands_for(file.relative_path, file.plan.original_sha256);
   Prepared mark = database_->prepared(sql::kRecordPathHash);
   mark->bind(":size_bytes", file.plan.size_bytes);
   mark->bind(":mtime_ns", file.mtime_ns);
   mark->bind(":file_id", file.file_id);
+  mark->bind(":change_ns", file.change_ns);
+  mark->bind(":now_ms", clock_.now_ms());
+  mark->bind(":content_sha256", file.plan.original_sha256);
   mark->bind(":relative_path", file.relative_path);
   mark->exec();
   give_up_unsent(file.relative_path, file.plan.original_sha256, FileEvent::kChanged);
@@ -146,7 +165,8 @@ Discovery Ledger::record_hash(const HashedFile& file) {
   }
   const std::int32_t next_export = parts.front().export_number + 1;
   if (std::all_of(parts.begin(), parts.end(), is_delivered)) {
-    if (parts.front().mtime_ns == file.mtime_ns) return Discovery::kSame;  // a remount
+    const bool is_as_delivered = parts.front().mtime_ns == file.mtime_ns && had_these_bytes;
+    if (is_as_delivered) return Discovery::kSame;  // a remount, new rights, its turn
     add_version(file, next_export);
     return Discovery::kExportedAgain;
   }
@@ -165,6 +185,22 @@ Discovery Ledger::record_hash(const HashedFile& file) {
     }
   }
   return see_again(file, parts);
+}
+
+/// Did the name hold these bytes when it was last read? A name that was not there, or not known to
+/// an older agent, is taken to stand for the newest version that was not given up.
+bool Ledger::stands_for(const std::string& relative_path, const Sha256Hex& original_sha256) {
+  {
+    Prepared find = database_->prepared(sql::kLastContent);
+    find->bind(":relative_path", relative_path);
+    auto* row = find.next();
+    const std::string last = row == nullptr ? "" : row->getColumn(0).getString();
+    if (!last.empty()) return last == original_sha256;
+  }
+  Prepared find = database_->prepared(sql::kNewestVersion);
+  find->bind(":relative_path", relative_path);
+  auto* row = find.next();
+  return row == nullptr || row->getColumn(0).getString() == original_sha256;
 }
 
 std::vector<JobFile> Ledger::last_export(const HashedFile& file) {
@@ -193,10 +229,11 @@ Discovery Ledger::see_again(const HashedFile& file, const std::vector<JobFile>& 
     anew->exec();
   }
   if (is_back) return Discovery::kRediscovered;
-  append_event({.kind = "seen_again",
-                .relative_path = file.relative_path,
-                .content_sha256 = parts.front().content_sha256,
-                .file_number = parts.front().file_number});
+  if (!file.is_reread)
+    append_event({.kind = "seen_again",
+                  .relative_path = file.relative_path,
+                  .content_sha256 = parts.front().content_sha256,
+                  .file_number = parts.front().file_number});
   const bool stays_refused = std::any_of(parts.begin(), parts.end(), is_refused);
   return stays_refused ? Discovery::kStaysRefused : Discovery::kSame;
 }
@@ -307,6 +344,8 @@ void Ledger::move_one(const Move& move) {
   touch_job_of(move.file);
 
   const std::optional<JobFile> file = find(move.file);
+  const bool is_given_up = move.event == FileEvent::kChanged || move.event == FileEvent::kRemoved;
+  if (is_given_up && move.from == FileState::kUploading) doubt_path(file->relative_path);
   nlohmann::json detail = nlohmann::json::object();
   if (move.problem) detail["problem"] = nlohmann::json::parse(to_text(move.problem));
   if (move.job_file_id) detail["job_file_id"] = move.job_file_id->value;
@@ -321,6 +360,14 @@ void Ledger::move_one(const Move& move) {
                 .from_state = to_string(move.from),
                 .to_state = to_string(*to),
                 .detail = std::move(detail)});
+}
+
+/// A file that was not as hashed while it was sent may have been hashed again before we heard: only
+/// touched, or renamed away and back. Then nothing but this has it read once more.
+void Ledger::doubt_path(const std::string& relative_path) {
+  Prepared doubt = database_->prepared(sql::kDoubtPath);
+  doubt->bind(":relative_path", relative_path);
+  doubt->exec();
 }
 
 std::size_t Ledger::interrupt_running_uploads() {

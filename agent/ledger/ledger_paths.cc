@@ -10,7 +10,11 @@ namespace sql {
 constexpr const char* kFindPath = WAYBILL_SELECT_PATH "WHERE relative_path = :relative_path";
 
 constexpr const char* kListPathsIn = WAYBILL_SELECT_PATH
-    "WHERE state = :state AND state <> 'recorded' ORDER BY relative_path LIMIT :limit";
+    "WHERE state = :state AND state <> 'recorded' ORDER BY hashed_at_ms, relative_path LIMIT "
+    ":limit";
+
+constexpr const char* kListPathsToReread =
+    WAYBILL_SELECT_PATH "WHERE state = 'recorded' ORDER BY hashed_at_ms LIMIT :limit";
 
 constexpr const char* kListPathNames = "SELECT relative_path FROM path";
 
@@ -62,6 +66,16 @@ std::vector<PathRecord> Ledger::paths_in(PathState state, std::size_t limit) {
     std::vector<PathRecord> out;
     Prepared list = database_->prepared(sql::kListPathsIn);
     list->bind(":state", std::string(to_string(state)));
+    list->bind(":limit", static_cast<std::int64_t>(limit));
+    while (auto* row = list.next()) out.push_back(read_path(*row));
+    return out;
+  });
+}
+
+std::vector<PathRecord> Ledger::paths_to_reread(std::size_t limit) {
+  return database_->guarded("list", "paths to read again", [&] {
+    std::vector<PathRecord> out;
+    Prepared list = database_->prepared(sql::kListPathsToReread);
     list->bind(":limit", static_cast<std::int64_t>(limit));
     while (auto* row = list.next()) out.push_back(read_path(*row));
     return out;

@@ -53,7 +53,14 @@ constexpr const char* kFilesToConfirm =
     WAYBILL_SELECT_JOB_FILE "WHERE f.state IN ('uploaded', 'unsettled') AND " WAYBILL_IS_DUE
                             "ORDER BY f.file_number LIMIT :limit";
 
-constexpr const char* kCountState = "SELECT count(*) FROM job_file WHERE state = :state";
+constexpr const char* kFilesToWithdraw = WAYBILL_SELECT_JOB_FILE
+    "WHERE f.state IN ('superseded', 'vanished') AND f.job_file_id IS NOT NULL "
+    "AND f.withdrawn_at_ms = 0 AND " WAYBILL_IS_DUE "ORDER BY f.file_number LIMIT :limit";
+
+// The list is the index's own condition: without it every row of the ledger is looked at.
+constexpr const char* kCountState =
+    "SELECT count(*) FROM job_file WHERE state = :state "
+    "AND state IN ('ready', 'queued', 'uploading', 'uploaded', 'unsettled')";
 
 constexpr const char* kNextDue = R"sql(
   SELECT min(next_attempt_at_ms) FROM job_file
@@ -90,6 +97,10 @@ std::vector<JobFile> Ledger::files_to_upload(std::size_t limit) {
 
 std::vector<JobFile> Ledger::files_to_confirm(std::size_t limit) {
   return list_due(*database_, sql::kFilesToConfirm, clock_.now_ms(), limit);
+}
+
+std::vector<JobFile> Ledger::files_to_withdraw(std::size_t limit) {
+  return list_due(*database_, sql::kFilesToWithdraw, clock_.now_ms(), limit);
 }
 
 std::optional<JobFile> Ledger::find(const JobFileId& job_file_id) {

@@ -37,6 +37,7 @@ void Ledger::apply_sync(const SyncResult& result) {
   database_->transact("record", "sync", [&] {
     for (const Move& move : result.moves) move_one(move);
     for (const SyncResult::Seen& seen : result.seen) mark_seen(seen);
+    for (const FileId file : result.withdrawn) withdraw(file, Told::kInChange);
     if (result.specs) store_specs(*result.specs);
     put_meta(meta::kSyncCursor, std::to_string(result.cursor));
     put_meta(meta::kSettings, result.settings.dump());

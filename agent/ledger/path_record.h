@@ -21,7 +21,7 @@ enum class PathState : std::uint8_t {
   kRecorded,    ///< hashed as it is now; its versions tell the rest
   kUnknown,     ///< no file spec matches the name (WB-1304)
   kAmbiguous,   ///< more than one does (WB-1308)
-  kNotText,     ///< the name is not valid UTF-8 (WB-1309)
+  kNotText,     ///< central cannot be told the name: not UTF-8 (WB-1309), too long (WB-1312)
   kNotRegular,  ///< a link, a pipe or a device (WB-1306)
   kUnreadable,  ///< we may not read it (WB-1303); tried again at each scan
 };
@@ -51,17 +51,26 @@ struct PathRecord {
   std::int64_t first_seen_at_ms = 0;  ///< kept from the first record of the name
   std::int64_t at_rest_at_ms = 0;     ///< 0 until found at rest
   std::int64_t change_ns = 0;         ///< the system's change time as last seen; 0: unknown
-  std::int64_t hashed_at_ms = 0;      ///< when its bytes were last read; 0: never
+  std::int64_t hashed_at_ms = 0;      ///< when its bytes were last read; 0: not since they changed
 
   /// Is this still the file we recorded, as far as its folder entry tells?
   [[nodiscard]] bool is_as_seen(const FileStat& stat) const {
-    return size_bytes == static_cast<std::int64_t>(stat.size_bytes) && mtime_ns == stat.mtime_ns &&
-           file_id == stat.file_id;
+    const bool is_changed = change_ns != 0 && stat.change_ns != 0 && change_ns != stat.change_ns;
+    return !is_changed && is_same_size_and_time(stat) && file_id == stat.file_id;
   }
+  /// Another size or time means other bytes, which nobody has read. Another identity or change time
+  /// alone (a remount, new rights) leaves the file as one that was read.
   void take(const FileStat& stat) {
+    if (!is_same_size_and_time(stat)) hashed_at_ms = 0;
     size_bytes = static_cast<std::int64_t>(stat.size_bytes);
     mtime_ns = stat.mtime_ns;
     file_id = stat.file_id;
+    change_ns = stat.change_ns;
+  }
+
+ private:
+  [[nodiscard]] bool is_same_size_and_time(const FileStat& stat) const {
+    return size_bytes == static_cast<std::int64_t>(stat.size_bytes) && mtime_ns == stat.mtime_ns;
   }
 };
 

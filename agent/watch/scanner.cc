@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/watch/export_folders.h"
 #include "core/error.h"
 
 namespace waybill {
@@ -9,9 +10,24 @@ namespace waybill {
 namespace {
 
 constexpr std::size_t kWriteBatch = 1'000;  // paths in one transaction
+constexpr std::size_t kPathMax = 2'048;     // bytes; central registers no longer names
 
 std::size_t name_hash(const std::string& relative_path) {
   return std::hash<std::string>{}(relative_path);
+}
+
+/// Why a thing of this name can never be sent, or nothing when it can.
+const ErrorCode* unfit(const WalkEntry& entry) {
+  if (!entry.is_text) return &error_code::kFileNameNotText;
+  if (entry.relative_path.size() > kPathMax) return &error_code::kPathTooLong;
+  if (entry.stat.type == FileType::kFolder) return &error_code::kPathTooLong;  // too deep to enter
+  if (entry.stat.type != FileType::kRegular) return &error_code::kNotARegularFile;
+  return nullptr;
+}
+
+/// Is the thing in the export folder itself, not in a folder of history shown below it?
+bool is_in_folder(const std::string& relative_path) {
+  return !backfill_number_of(relative_path + "/");
 }
 
 bool is_below(const std::string& path, const std::string& folder) {
@@ -22,22 +38,35 @@ bool is_below(const std::string& path, const std::string& folder) {
 
 Scanner::Scanner(FileSystem& files, const Clock& clock, Ledger& ledger, std::filesystem::path root,
                  std::int64_t quiet_ms)
-    : files_(files), clock_(clock), ledger_(ledger), root_(std::move(root)), quiet_ms_(quiet_ms) {}
+    : files_(files),
+      clock_(clock),
+      ledger_(ledger),
+      root_(std::move(root)),
+      quiet_ms_(quiet_ms),
+      folder_(files, ledger, root_) {}
 
 ScanReport Scanner::scan() {
   ScanReport report;
   seen_.clear();
   changed_.clear();
   changed_count_ = 0;
+  const std::string folder = folder_.identity();
+  std::size_t own_count = 0;  // without history, which lies elsewhere
   files_.walk(
       root_,
       [&](const WalkEntry& entry) {
         if (is_staged_name(entry.relative_path)) return;
         ++report.file_count;
+        if (is_in_folder(entry.relative_path)) ++own_count;
+        report.size_bytes += static_cast<std::int64_t>(entry.stat.size_bytes);
         seen_.insert(name_hash(entry.relative_path));
         observe(entry);
       },
-      [&](const std::string& folder) { report.unreadable_folders.push_back(folder); });
+      [&](const std::string& unreadable) {
+        report.unreadable_folders.push_back(unreadable);
+        if (is_in_folder(unreadable)) ++own_count;
+      });
+  report.is_other_folder = folder_.accept(folder, own_count);
   flush();
   report.changed_count = changed_count_;
   forget_vanished(report);
@@ -50,13 +79,8 @@ void Scanner::observe(const WalkEntry& entry) {
   PathRecord path = before.value_or(PathRecord{});
   path.relative_path = entry.relative_path;
   const bool is_as_recorded = before && before->is_as_seen(entry.stat);
-  if (!entry.is_text || entry.stat.type != FileType::kRegular) {
-    if (is_as_recorded) return;
-    path.take(entry.stat);
-    path.state = entry.is_text ? PathState::kNotRegular : PathState::kNotText;
-    path.error_code =
-        entry.is_text ? error_code::kNotARegularFile.id : error_code::kFileNameNotText.id;
-    note(std::move(path));
+  if (const ErrorCode* why = unfit(entry)) {
+    if (!is_as_recorded) observe_unfit(std::move(path), entry, *why);
     return;
   }
   if (is_as_recorded && before->state != PathState::kSettling &&
@@ -71,6 +95,14 @@ void Scanner::observe(const WalkEntry& entry) {
   begin_rest(path);
   // A name that settles since before a restart is in the ledger already.
   if (!is_as_recorded || before->state != PathState::kSettling) note(std::move(path));
+}
+
+void Scanner::observe_unfit(PathRecord path, const WalkEntry& entry, const ErrorCode& why) {
+  path.take(entry.stat);
+  const bool is_regular = why.id != error_code::kNotARegularFile.id;
+  path.state = is_regular ? PathState::kNotText : PathState::kNotRegular;
+  path.error_code = why.id;
+  note(std::move(path));
 }
 
 void Scanner::begin_rest(PathRecord path) {
@@ -95,9 +127,9 @@ void Scanner::forget_vanished(ScanReport& report) {
   std::vector<std::string> vanished;
   ledger_.for_each_path([&](const std::string& path) {
     if (seen_.contains(name_hash(path))) return;
-    const bool is_out_of_sight =
-        std::any_of(report.unreadable_folders.begin(), report.unreadable_folders.end(),
-                    [&](const std::string& folder) { return is_below(path, folder); });
+    const bool is_out_of_sight = std::any_of(
+        report.unreadable_folders.begin(), report.unreadable_folders.end(),
+        [&](const std::string& folder) { return is_below(path, folder) || path == folder; });
     if (!is_out_of_sight) vanished.push_back(path);
   });
   for (const std::string& path : vanished) resting_.erase(path);
@@ -120,7 +152,9 @@ std::size_t Scanner::settle(const SpecBook& specs, std::size_t limit) {
     PathRecord path = std::move(found->second.seen);
     resting_.erase(found);
     const std::optional<FileStat> now = files_.stat(root_ / name);
-    if (!now || now->type != FileType::kRegular) {
+    if (!now && !folder_.is_there()) {
+      begin_rest(std::move(path));  // nothing is gone while the folder is away
+    } else if (!now || now->type != FileType::kRegular) {
       gone.push_back(name);  // if something else took its place, the next scan meets it as new
     } else if (path.is_as_seen(*now)) {
       path.at_rest_at_ms = clock_.now_ms();

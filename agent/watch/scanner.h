@@ -18,7 +18,9 @@
 #include <vector>
 
 #include "agent/ledger/ledger.h"
+#include "agent/watch/export_root.h"
 #include "agent/watch/spec_book.h"
+#include "core/error_code.h"
 
 namespace waybill {
 
@@ -26,6 +28,8 @@ struct ScanReport {
   std::size_t file_count = 0;                   ///< everything met except folders
   std::size_t changed_count = 0;                ///< new or not as recorded
   std::size_t vanished_count = 0;               ///< recorded, and no longer there
+  std::int64_t size_bytes = 0;                  ///< of the regular files among them
+  bool is_other_folder = false;                 ///< than the one of the last scan: mounted anew
   std::vector<std::string> unreadable_folders;  ///< what is below them is not judged
 };
 
@@ -34,7 +38,8 @@ class Scanner {
   Scanner(FileSystem& files, const Clock& clock, Ledger& ledger, std::filesystem::path root,
           std::int64_t quiet_ms);
 
-  /// Walks the whole folder. Throws WB-1305 when it is away: then nothing counts as vanished.
+  /// Walks the whole folder. Throws WB-1305 when it is away, or an empty one has taken its place;
+  /// WB-1303 when it cannot be read to its end. Then nothing counts as vanished.
   ScanReport scan();
 
   /// Looks again at up to `limit` files whose quiet period is over; those at rest are matched to a
@@ -43,6 +48,9 @@ class Scanner {
 
   /// The file was not at rest after all: its quiet period begins again.
   void unsettle(PathRecord path);
+
+  /// The folder is there, so that a file which is not in it is gone.
+  [[nodiscard]] bool is_folder_there() { return folder_.is_there(); }
 
   /// When settle() has work, on the steady clock.
   [[nodiscard]] std::optional<std::int64_t> next_settle_at_steady_ms() const;
@@ -54,6 +62,7 @@ class Scanner {
   };
 
   void observe(const WalkEntry& entry);
+  void observe_unfit(PathRecord path, const WalkEntry& entry, const ErrorCode& why);
   void begin_rest(PathRecord path);
   void note(PathRecord path);
   void flush();
@@ -65,6 +74,7 @@ class Scanner {
   Ledger& ledger_;
   std::filesystem::path root_;
   std::int64_t quiet_ms_;
+  ExportRoot folder_;
   std::unordered_map<std::string, Rest> resting_;
   std::deque<std::pair<std::int64_t, std::string>> due_;  ///< (due_steady_ms, path), in order
   std::vector<PathRecord> changed_;                       ///< to be written in one transaction

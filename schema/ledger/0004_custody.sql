@@ -16,6 +16,11 @@ CREATE INDEX files_to_withdraw ON job_file (file_number)
   WHERE state IN ('superseded', 'vanished') AND job_file_id IS NOT NULL AND withdrawn_at_ms = 0;
 
 ALTER TABLE path ADD COLUMN change_ns INTEGER NOT NULL DEFAULT 0;     -- the system's own change time as last seen; 0: unknown
-ALTER TABLE path ADD COLUMN hashed_at_ms INTEGER NOT NULL DEFAULT 0;  -- when its bytes were last read
+ALTER TABLE path ADD COLUMN hashed_at_ms INTEGER NOT NULL DEFAULT 0;  -- when its bytes were last read; 0: not since they changed
+ALTER TABLE path ADD COLUMN content_sha256 TEXT NOT NULL DEFAULT '';  -- of the bytes as last read; '' when not known
 
 CREATE INDEX paths_by_hash_time ON path (hashed_at_ms) WHERE state = 'recorded';
+
+-- What was never read comes first: a remount makes every name due again, and new files do not wait.
+DROP INDEX paths_that_need_work;
+CREATE INDEX paths_that_need_work ON path (state, hashed_at_ms) WHERE state <> 'recorded';

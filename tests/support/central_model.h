@@ -210,10 +210,7 @@ class CentralModel final : public CentralApi {
     std::vector<wire::FileAnswer> out;
     for (const wire::WithdrawnFile& entry : withdrawn) {
       File& file = need(entry.job_file_id);
-      if (file.state == "awaiting_upload") {
-        file.problem = {"WB-2115", "it was changed or removed before it was sent", {}};
-        set(file, "refused");
-      }
+      if (file.state == "awaiting_upload") let_go(file);
       out.push_back({file.id, file.state, std::nullopt, file.problem});
     }
     call.done();
@@ -346,6 +343,40 @@ class CentralModel final : public CentralApi {
     return true;
   }
 
+  /// Central waits for the file no longer, nor for its fellow parts; what of them is there already
+  /// will not be staged.
+  void let_go(const File& asked) {
+    const JobFileId asked_id = asked.id;
+    const JobKey job_key = asked.job_key;
+    const wire::OfferedFile offer = asked.offer;
+    for (File& file : files_) {
+      const bool is_fellow = file.job_key == job_key &&
+                             file.offer.relative_path == offer.relative_path &&
+                             original_of(file.offer) == original_of(offer);
+      const bool is_open = file.state == "awaiting_upload" || file.state == "received" ||
+                           file.state == "verified" || file.state == "staged";
+      if (!is_fellow || !is_open) continue;
+      if (file.state == "staged") --stagings_[file.offer.content_sha256];
+      file.problem = {"WB-2114", "the set of its parts was refused (WB-2115)", {}};
+      if (file.id == asked_id) {
+        file.problem = {"WB-2115", "it was changed or removed before it was sent", {}};
+      }
+      set(file, "refused");
+    }
+  }
+  /// Refused only because it, or a fellow part, was withdrawn?
+  [[nodiscard]] bool is_withdrawn(const File& file) const {
+    const auto is_refused_for = [](const File& one, const char* code) {
+      return one.state == "refused" && one.problem && one.problem->code == code;
+    };
+    if (is_refused_for(file, "WB-2115")) return true;
+    if (!is_refused_for(file, "WB-2114")) return false;
+    return std::none_of(files_.begin(), files_.end(), [&](const File& other) {
+      return original_of(other.offer) == original_of(file.offer) && other.state == "refused" &&
+             !is_refused_for(other, "WB-2114") && !is_refused_for(other, "WB-2115");
+    });
+  }
+
   static Sha256Hex original_of(const wire::OfferedFile& offer) {
     return offer.original_sha256.empty() ? offer.content_sha256 : offer.original_sha256;
   }
@@ -393,9 +424,14 @@ class CentralModel final : public CentralApi {
 
   const File& take(const wire::OpenJobRequest& request, const wire::OfferedFile& offer) {
     const JobKey& key = request.job_key;
-    for (const File& file : files_) {
+    for (File& file : files_) {
       const bool is_same =
           file.offer.relative_path == offer.relative_path && is_same_content(file.offer, offer);
+      if (is_same && !file.is_retired && file.job_key == key && is_withdrawn(file)) {
+        file.problem.reset();
+        await_again(file);
+        return file;
+      }
       if (is_same && !file.is_retired && (file.job_key == key || file.state == "awaiting_upload"))
         return file;
     }

@@ -102,7 +102,7 @@ class HintSwitch final : public ChangeNotifier {
 };
 
 struct EngineFixture : LedgerFixture {
-  std::filesystem::path root = "/export";
+  std::filesystem::path root;
   CentralModel central{clock};
   ModelUploader uploader{central};
   HintSwitch notifier;
@@ -113,15 +113,19 @@ struct EngineFixture : LedgerFixture {
                           .scan_interval_ms = 5'000,
                           .sync_interval_ms = 1'000,
                           .close_after_idle_ms = 10'000,
+                          .rehash_days = 7,
                           .state_folder = "/state",
                           .fetches = {},
                           .version = "test"};
-  ExportFolders folders{files, root};
+  ExportFolders folders;
   InlinePages pages{[](const PageRequest&) { return PageLines{}; }};
   std::unique_ptr<InlineUploads> uploads;
   std::unique_ptr<Engine> engine;
 
-  EngineFixture() {
+  EngineFixture() : EngineFixture(nullptr, "/export") {}
+  /// With an export folder on a real disk.
+  EngineFixture(FileSystem* disk, const std::filesystem::path& export_folder)
+      : root(export_folder), folders(disk == nullptr ? files : *disk, export_folder) {
     static const bool is_quiet = (start_log("engine-test", LogLevel::kError), true);
     (void)is_quiet;
     files.make_folders(root);

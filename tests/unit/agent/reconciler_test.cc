@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "core/file_spec.h"
 #include "tests/unit/agent/engine_fixture.h"
 
 using namespace waybill;
@@ -146,4 +147,105 @@ TEST_CASE("reconciler: a spec this program cannot read leaves the last good one 
   REQUIRE(specs.size() == 2);
   CHECK(specs[1].version == 1);
   CHECK(f.ledger->meta(meta::kSpecsDigest) == "d2");
+}
+
+namespace {
+
+/// A file in three parts, all of which have arrived at central.
+struct SetFixture : LedgerFixture {
+  PreparedCentral central;
+  Reconciler reconciler{clock, central, *ledger};
+
+  SetFixture() {
+    central.answer.server_time_ms = clock.now_ms();
+    nlohmann::json spec = EngineFixture::spec("recipe");
+    spec["split_rows"] = 1;
+    PartPlanner planner{parse_file_spec(spec)};
+    planner.feed("code\nA\nB\nC\n");
+    HashedFile file = hashed("set.csv", "");
+    file.plan = planner.finish();
+    PathRecord path;
+    path.relative_path = "set.csv";
+    const std::array paths = {path};
+    ledger->record_paths(paths);
+    const std::array files_hashed = {file};
+    ledger->record_hashes(files_hashed);
+    const Job job = ledger->make_job(JobKey("k"), "2025-11-21", "nightly");
+    std::vector<JobFile> parts;
+    for (int number = 1; number <= 3; ++number) parts.push_back(*ledger->find(FileId{number}));
+    ledger->assign_job(job.job_number, parts);
+    for (int number = 1; number <= 3; ++number) tell(number, number, "received");
+    sync();
+  }
+  void tell(std::int64_t seq, int part, const std::string& state, const std::string& code = "") {
+    const JobFile file = *ledger->find(FileId{part});
+    wire::Change change;
+    change.seq = seq;
+    change.job_file_id = JobFileId("f" + std::to_string(part));
+    change.job_key = JobKey("k");
+    change.relative_path = "set.csv";
+    change.content_sha256 = file.content_sha256;
+    change.part_number = part;
+    change.state = state;
+    if (!code.empty()) change.error = wire::FileProblem{code, "why", nlohmann::json::object()};
+    central.answer.changes.push_back(change);
+    central.answer.cursor = std::max(central.answer.cursor, seq);
+  }
+  void sync() {
+    (void)reconciler.sync(nlohmann::json::object());
+    central.answer.changes.clear();
+  }
+  std::string states() {
+    return SecondConnection(file()).ask(
+        "SELECT group_concat(state) FROM (SELECT state FROM job_file ORDER BY file_number)");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("reconciler: a set that is refused for what a part holds stays refused",
+          "[agent][reconciler][withdraw]") {
+  for (const bool is_in_one_answer : {true, false}) {
+    SetFixture f;
+    REQUIRE(f.states() == "received,received,received");
+    f.tell(4, 2, "refused", "WB-3002");
+    if (!is_in_one_answer) f.sync();
+    f.tell(5, 1, "refused", "WB-2114");
+    f.tell(6, 3, "refused", "WB-2114");
+    f.sync();
+    CHECK(f.states() == "refused,refused,refused");
+  }
+}
+
+TEST_CASE("reconciler: a set that central let go is offered again while its path stands for it",
+          "[agent][reconciler][withdraw]") {
+  SetFixture f;
+  f.tell(4, 2, "refused", "WB-2115");
+  f.tell(5, 1, "refused", "WB-2114");
+  f.tell(6, 3, "refused", "WB-2114");
+  f.sync();
+  CHECK(f.states() == "ready,ready,ready");
+  f.tell(7, 2, "refused", "WB-2115");  // told late: it is offered again already
+  f.sync();
+  CHECK(f.states() == "ready,ready,ready");
+}
+
+TEST_CASE("reconciler: a set that central let go is given up when its path is in doubt or gone",
+          "[agent][reconciler][withdraw]") {
+  for (const bool is_gone : {true, false}) {
+    SetFixture f;
+    if (is_gone) {
+      const std::array names = {std::string("set.csv")};
+      f.ledger->forget_paths(names);
+    } else {
+      f.discover("set.csv", "code\nelse\n", 2);
+    }
+    f.tell(4, 2, "refused", "WB-2115");
+    f.tell(5, 1, "refused", "WB-2114");
+    f.tell(6, 3, "refused", "WB-2114");
+    f.sync();
+    const std::string end = is_gone ? "vanished,vanished,vanished" : "superseded,superseded,";
+    CHECK(f.states().starts_with(end));
+    CHECK(f.ledger->files_to_withdraw(10).empty());  // central knows
+  }
 }

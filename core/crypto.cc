@@ -1,8 +1,11 @@
 #include "core/crypto.h"
 
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 
 #include <array>
@@ -10,6 +13,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/signing_key.h"
 
 namespace waybill {
 
@@ -143,6 +147,93 @@ std::string random_uuid() {
   std::string text = to_hex(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
   for (const std::size_t at : {8U, 13U, 18U, 23U}) text.insert(at, 1, '-');
   return text;
+}
+
+// ---- signing
+
+struct SigningKey::Key {
+  explicit Key(EVP_PKEY* made) : evp(made) {}
+  ~Key() { EVP_PKEY_free(evp); }
+  Key(const Key&) = delete;
+  Key& operator=(const Key&) = delete;
+
+  EVP_PKEY* evp;
+};
+
+namespace {
+
+struct BioDeleter {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+using Bio = std::unique_ptr<BIO, BioDeleter>;
+
+Bio new_bio() {
+  Bio bio(BIO_new(BIO_s_mem()));
+  require(bio != nullptr, "BIO_new");
+  return bio;
+}
+
+std::string text_of(const Bio& bio) {
+  char* bytes = nullptr;
+  const long size = BIO_get_mem_data(bio.get(), &bytes);
+  return {bytes, static_cast<std::size_t>(size)};
+}
+
+}  // namespace
+
+SigningKey::SigningKey(std::unique_ptr<Key> key) : key_(std::move(key)) {}
+SigningKey::SigningKey(SigningKey&&) noexcept = default;
+SigningKey& SigningKey::operator=(SigningKey&&) noexcept = default;
+SigningKey::~SigningKey() = default;
+
+SigningKey SigningKey::make() {
+  auto key = std::make_unique<Key>(EVP_EC_gen("P-256"));
+  require(key->evp != nullptr, "EVP_EC_gen");
+  return SigningKey(std::move(key));
+}
+
+SigningKey SigningKey::from_pem(std::string_view pem) {
+  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  require(bio != nullptr, "BIO_new_mem_buf");
+  auto key = std::make_unique<Key>(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  if (key->evp == nullptr || EVP_PKEY_get_id(key->evp) != EVP_PKEY_EC) {
+    throw Error(error_code::kSecretFileUnsafe, "read key", "", "it is not a key of ours");
+  }
+  return SigningKey(std::move(key));
+}
+
+std::string SigningKey::private_pem() const {
+  const Bio bio = new_bio();
+  require(PEM_write_bio_PKCS8PrivateKey(bio.get(), key_->evp, nullptr, nullptr, 0, nullptr,
+                                        nullptr) == 1,
+          "PEM_write_bio_PKCS8PrivateKey");
+  return text_of(bio);
+}
+
+std::string SigningKey::public_pem() const {
+  const Bio bio = new_bio();
+  require(PEM_write_bio_PUBKEY(bio.get(), key_->evp) == 1, "PEM_write_bio_PUBKEY");
+  return text_of(bio);
+}
+
+std::string SigningKey::sign(std::string_view message) const {
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  const std::unique_ptr<EVP_MD_CTX, Free> context(EVP_MD_CTX_new());
+  require(context != nullptr, "EVP_MD_CTX_new");
+  require(EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key_->evp) == 1,
+          "EVP_DigestSignInit");
+  const auto* bytes = reinterpret_cast<const unsigned char*>(message.data());
+  std::size_t size = 0;
+  require(EVP_DigestSign(context.get(), nullptr, &size, bytes, message.size()) == 1,
+          "EVP_DigestSign");
+  std::string out(size, '\0');
+  require(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, bytes,
+                         message.size()) == 1,
+          "EVP_DigestSign");
+  out.resize(size);
+  return out;
 }
 
 }  // namespace waybill

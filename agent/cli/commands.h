@@ -12,7 +12,8 @@ namespace waybill {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
-inline constexpr int kExitUnknownFile = 4;  ///< trace: the ledger has never seen the file
+inline constexpr int kExitUnknownFile = 4;    ///< trace: the ledger has never seen the file
+inline constexpr int kExitLedgerDamaged = 5;  ///< run: start again, and it is rebuilt
 
 struct CommandOptions {
   std::filesystem::path config_file;
@@ -27,6 +28,8 @@ struct CommandOptions {
   bool is_ahead = false;
   bool is_behind = false;  ///< the default, for those who like to say it
   bool allow_older = false;
+  std::string from_date;  ///< audit export: first delivery date, "" for all
+  std::string to_date;
 };
 
 int run_agent(const CommandOptions& options);
@@ -35,5 +38,7 @@ int show_status(const CommandOptions& options);
 int backfill_folder(const CommandOptions& options);
 int retry_files(const CommandOptions& options);
 int trace_file(const CommandOptions& options);
+int verify_audit(const CommandOptions& options);
+int export_audit_folder(const CommandOptions& options);
 
 }  // namespace waybill

@@ -2,6 +2,7 @@
 
 #include "agent/cli/commands.h"
 #include "agent/config/agent_config.h"
+#include "agent/config/agent_key.h"
 #include "agent/config/agent_token.h"
 #include "agent/config/network_options.h"
 #include "agent/ledger/ledger.h"
@@ -33,7 +34,9 @@ int enroll_agent(const CommandOptions& options) {
   FileSystem& files = system_file_system();
   const AgentConfig config = read_agent_config(files, options.config_file);
   const SystemClock clock;
-  Ledger ledger(files, clock, config.state_folder);
+  const bool is_anew = !find_agent_token(files, config.state_folder);
+  Ledger ledger(files, clock, config.state_folder,
+                is_anew ? OnDamage::kSetAside : OnDamage::kRefuse);
   if (const auto identity = ledger.identity()) {
     throw Error(error_code::kAlreadyEnrolled, "enroll", config.state_folder.string(),
                 "this is already agent " + identity->agent_name + " of " + identity->tenant_name);
@@ -64,6 +67,8 @@ int enroll_agent(const CommandOptions& options) {
                  .agent_name = request.agent_name,
                  .project_url = config.project_url},
                 answer.file_specs, answer.settings);
+  (void)read_or_make_agent_key(files, config.state_folder);
+  ledger.want_rebuild();  // the folder may hold what an earlier agent has delivered
   std::cout << "Enrolled as " << request.agent_name << " of " << answer.tenant.display_name << " ("
             << answer.tenant.slug << ", time zone " << answer.tenant.time_zone << ").\n"
             << "File specs received: " << answer.file_specs.specs.size()

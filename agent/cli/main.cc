@@ -31,6 +31,25 @@ void add_backfill_options(CLI::App& backfill, waybill::CommandOptions& options) 
       ->capture_default_str();
 }
 
+struct AuditCommands {
+  CLI::App* verify;
+  CLI::App* to_folder;
+};
+
+AuditCommands add_audit_commands(CLI::App& app, waybill::CommandOptions& options) {
+  auto* audit = app.add_subcommand("audit", "the chain of custody: check it, hand it to others");
+  audit->require_subcommand(1);
+  auto* verify =
+      audit->add_subcommand("verify", "walk the ledger's events and name the first bad one");
+  verify->add_option("--ledger", options.file, "this ledger or backup, not the agent's own");
+  auto* to_folder = audit->add_subcommand(
+      "export", "a signed manifest that anybody checks with sha256sum and openssl");
+  to_folder->add_option("folder", options.folder, "a new or empty folder")->required();
+  to_folder->add_option("--from", options.from_date, "first delivery date, YYYY-MM-DD");
+  to_folder->add_option("--to", options.to_date, "last delivery date, YYYY-MM-DD");
+  return {verify, to_folder};
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Waybill: carries this agency's exports to its central Supabase.", "waybill");
   app.set_version_flag("--version", "waybill " WAYBILL_VERSION);
@@ -62,6 +81,7 @@ int run(int argc, char** argv) {
 
   auto* backfill = app.add_subcommand("backfill", "load a folder of history beside the nights");
   add_backfill_options(*backfill, options);
+  const AuditCommands audit = add_audit_commands(app, options);
 
   auto* retry = app.add_subcommand("retry", "try a file again that was given up, or waits");
   auto* every = retry->add_flag("--all", options.is_all, "every file that was given up");
@@ -79,6 +99,8 @@ int run(int argc, char** argv) {
   if (*enroll) return waybill::enroll_agent(options);
   if (*backfill) return waybill::backfill_folder(options);
   if (*retry) return waybill::retry_files(options);
+  if (*audit.verify) return waybill::verify_audit(options);
+  if (*audit.to_folder) return waybill::export_audit_folder(options);
   if (*status) return waybill::show_status(options);
   return waybill::trace_file(options);
 }

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "agent/cli/delivery_view.h"
+#include "agent/cli/health_view.h"
 #include "agent/cli/printable.h"
 #include "agent/engine/central_moves.h"
 #include "agent/ledger/ledger.h"
@@ -26,8 +27,6 @@ constexpr std::size_t kFilesListed = 10'000;
 constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kTroubleShownMs = 3 * kDayMs;  // for a file that is gone from the folder
 constexpr std::int64_t kContactLateMs = 5 * 60'000;
-
-constexpr std::array kPlaceKeys = {"row", "line", "column", "column_number", "byte_offset"};
 
 Json counts_json(const std::vector<StateCount>& counts) {
   Json out = Json::object();
@@ -215,7 +214,8 @@ void add_problem(std::string& out, const Json& problem) {
 }
 
 void add_trouble(std::string& out, const Json& status) {
-  for (const char* key : {"contact_problem", "folder_problem", "watch_problem", "clock_problem"}) {
+  for (const char* key : {"ledger_trouble", "disk_problem", "contact_problem", "folder_problem",
+                          "watch_problem", "clock_problem"}) {
     if (status[key].is_null()) continue;
     out += "\n";
     add_problem(out, status[key]);
@@ -256,45 +256,9 @@ void add_counts(std::string& out, const Json& status) {
 
 }  // namespace
 
-Json problem_json(const wire::FileProblem& problem) {
-  Json out = {{"code", problem.code}, {"message", problem.message}};
-  if (const ErrorCode* code = find_error_code(problem.code)) {
-    out["name"] = code->name;
-    out["what_to_do"] = code->way_out;
-  }
-  for (const char* key : kPlaceKeys) {
-    if (problem.details.is_object() && problem.details.contains(key) &&
-        !problem.details[key].is_null()) {
-      out[key] = problem.details[key];
-    }
-  }
-  return out;
-}
-
-std::string place_text(const Json& problem) {
-  std::string out;
-  if (problem.contains("row") && problem["row"].is_number() && problem["row"] != 0) {
-    out += fmt::format(", row {}", problem["row"].get<std::int64_t>());
-  }
-  if (problem.contains("line") && problem["line"].is_number() && problem["line"] != 0) {
-    out += fmt::format(", line {}", problem["line"].get<std::int64_t>());
-  }
-  if (problem.contains("column") && problem["column"].is_string() && problem["column"] != "") {
-    out += ", column \"" + problem["column"].get<std::string>() + "\"";
-  }
-  return out;
-}
-
-std::string format_age(std::int64_t ms) {
-  const std::int64_t seconds = std::max<std::int64_t>(0, ms) / 1000;
-  if (seconds < 120) return fmt::format("{} s", seconds);
-  if (seconds < 7'200) return fmt::format("{} min", seconds / 60);
-  if (seconds < 172'800) return fmt::format("{} h", seconds / 3'600);
-  return fmt::format("{} days", seconds / 86'400);
-}
-
 Json status_json(LedgerReport& report, const StatusFacts& facts) {
-  const Identity identity = report.identity().value_or(Identity{});
+  const std::optional<Identity> known = report.identity();
+  const Identity identity = known.value_or(Identity{});
   const std::int64_t since_ms = facts.now_ms - kTroubleShownMs;
   const Json folder = counts_json(report.path_states());
   Json out;
@@ -321,6 +285,10 @@ Json status_json(LedgerReport& report, const StatusFacts& facts) {
   out["folder_problem"] = fact_problem(report.meta(meta::kFolderProblem));
   out["watch_problem"] = fact_problem(report.meta(meta::kWatchProblem));
   out["clock_problem"] = fact_problem(report.meta(meta::kClockProblem));
+  out["disk_problem"] = fact_problem(report.meta(meta::kDiskProblem));
+  out["backup"] = {{"problem", fact_problem(report.meta(meta::kBackupProblem))}};
+  out["rebuilding"] = !known || !report.meta(meta::kRebuildAfter).empty();
+  add_disk_facts(out, facts.disk);
   const bool is_silent = facts.now_ms - report.meta_number(meta::kLastContactAtMs) > kContactLateMs;
   out["healthy"] = facts.is_running && !is_silent && out["contact_problem"].is_null() &&
                    out["folder_problem"].is_null();
@@ -330,6 +298,7 @@ Json status_json(LedgerReport& report, const StatusFacts& facts) {
     out["today"]["verdict"] = "attention";
   }
   judge_delivery(out, facts.now_ms);
+  judge_health(out, report.oldest_unsent_at_ms(), facts.now_ms);
   return out;
 }
 
@@ -339,6 +308,7 @@ std::string status_text(const Json& status, std::int64_t now_ms) {
       "Waybill {}   {} ({})   agent {}\n", status["version"].get<std::string>(),
       status["agency"]["name"].get<std::string>(), status["agency"]["slug"].get<std::string>(),
       status["agent"]["name"].get<std::string>());
+  out += health_text(status, now_ms);
   out +=
       fmt::format("Today's delivery {}: {}   [{}]\n", today["date"].get<std::string>(),
                   today["sentence"].get<std::string>(), mark(today["verdict"].get<std::string>()));

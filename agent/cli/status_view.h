@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "agent/cli/health_view.h"
 #include "agent/ledger/ledger_report.h"
 
 namespace waybill {
@@ -16,6 +17,7 @@ struct StatusFacts {
   std::int64_t now_ms = 0;
   std::string version;
   std::string export_folder;
+  DiskFacts disk{};
 };
 
 /// Everything status shows, as JSON. Times are RFC 3339 in UTC.

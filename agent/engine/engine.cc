@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/engine/backoff.h"
 #include "agent/engine/central_moves.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -67,7 +66,9 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
       sender_({ports.clock, ports.central, ports.uploads, ports.chance, scanner_}, ledger, targets_,
               settings_.give_up_after),
       withdrawer_({ports.clock, ports.central, ports.chance}, ledger),
-      reconciler_(ports.clock, ports.central, ledger, settings_.public_key) {
+      reconciler_(ports.clock, ports.central, ledger, settings_.public_key),
+      disk_({ports.files, ports.clock, ports.chance}, ledger, settings_.state_folder,
+            settings_.reserve_bytes) {
   fill_spec_book();
   if (const std::size_t count = ledger_.interrupt_running_uploads(); count > 0) {
     log_info(std::to_string(count) + " uploads were running when the agent ended; asking central");
@@ -75,60 +76,59 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
 }
 
 StepReport Engine::step() {
-  if (ports_.clock.steady_ms() < disk_pause_until_steady_ms_) return {false, wait_ms()};
-  const std::int32_t disk_failures_before = disk_failures_;
+  if (!disk_.may_write()) return {false, wait_ms()};
   bool worked = false;
   worked |= guarded([&] { return sender_.take_results(); });
-  worked |= guarded([&] { return scan_if_due(); });
-  worked |= guarded([&] { return scanner_.settle(specs_, kSettlePerStep) > 0; });
-  worked |= guarded([&] { return hasher_.step(); });
+  worked |= guarded([&] { return take_in_files(); });
   worked |= guarded([&] { return tidier_.step(); });
   worked |= guarded([&] { return deliveries_.decide(); });
-  worked |= guarded([&] { return fetcher_.step(specs_); });
   worked |= guarded([&] { return look_after_deliveries(worked); });
   if (contact_.may_call()) worked |= guarded([&] { return speak_with_central(); });
   if (!worked) worked = guarded([&] { return rereader_.step(); });
-  if (disk_failures_ == disk_failures_before) disk_failures_ = 0;
   return {worked, worked ? 0 : wait_ms()};
+}
+
+/// Everything that makes the ledger grow by itself; left undone while its disk is nearly full.
+bool Engine::take_in_files() {
+  if (disk_.is_low()) return false;
+  bool worked = guarded([&] { return scan_if_due(); });
+  worked |= guarded([&] { return scanner_.settle(specs_, kSettlePerStep) > 0; });
+  worked |= guarded([&] { return hasher_.step(); });
+  worked |= guarded([&] { return fetcher_.step(specs_); });
+  return worked;
 }
 
 /// Runs a stage; a failure that passes ends only this stage of this step.
 bool Engine::guarded(const std::function<bool()>& stage) {
-  try {
-    return try_stage(stage);
-  } catch (const Error& error) {
-    if (error.code().id != error_code::kLedgerWriteFailed.id) throw;
-    pause_for_disk(error);  // the disk is full, and not even what failed could be recorded
-    return false;
-  }
-}
-
-bool Engine::try_stage(const std::function<bool()>& stage) {
+  // An earlier stage of this step could not write: the others would only wait for the same disk.
+  if (ports_.clock.steady_ms() < disk_.paused_until_steady_ms()) return false;
   try {
     return stage();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kCorrupt) throw;
-    if (error.code().id == error_code::kLedgerWriteFailed.id) {
-      pause_for_disk(error);
-      return false;
+    try {
+      take_note(error);
+    } catch (const Error& failure) {  // of the ledger, which was to record the first one
+      if (failure.code().id != error_code::kLedgerWriteFailed.id) throw;
+      disk_.write_failed(failure);
     }
-    if (is_about_the_folder(error)) {
-      log_error(error);
-      record_problem(meta::kFolderProblem, problem_text(error));
-      return false;
-    }
-    // A ledger that central does not accept proves itself by a sync before anything else is asked.
-    if (error.code().id == error_code::kLedgerDiverged.id) has_synced_ = false;
-    contact_.failed(error);
     return false;
   }
 }
 
-void Engine::pause_for_disk(const Error& error) {
-  ++disk_failures_;
-  disk_pause_until_steady_ms_ =
-      ports_.clock.steady_ms() + pause_ms(disk_failures_, 0, ports_.chance);
-  log_error(error);
+void Engine::take_note(const Error& error) {
+  if (error.code().id == error_code::kLedgerWriteFailed.id) {
+    disk_.write_failed(error);
+    return;
+  }
+  if (is_about_the_folder(error)) {
+    log_error(error);
+    record_problem(meta::kFolderProblem, problem_text(error));
+    return;
+  }
+  // A ledger that central does not accept proves itself by a sync before anything else is asked.
+  if (error.code().id == error_code::kLedgerDiverged.id) has_synced_ = false;
+  contact_.failed(error);
 }
 
 // ---- the folder
@@ -305,6 +305,7 @@ nlohmann::json Engine::health() {
           {"files_in_our_hands", std::move(files)},
           {"folder_problem", ledger_.meta(meta::kFolderProblem)},
           {"clock_problem", ledger_.meta(meta::kClockProblem)},
+          {"disk_problem", ledger_.meta(meta::kDiskProblem)},
           {"watch_problem", ledger_.meta(meta::kWatchProblem)}};
 }
 
@@ -313,17 +314,8 @@ nlohmann::json Engine::health() {
 std::int64_t Engine::wait_ms() {
   const std::int64_t now = ports_.clock.steady_ms();
   std::int64_t until = now + kWaitMaxMs;
-  if (now < disk_pause_until_steady_ms_) return disk_pause_until_steady_ms_ - now;
-  until = std::min(until, last_scan_steady_ms_ + settings_.scan_interval_ms);
-  if (is_scan_wanted_) {
-    until = std::min(until,
-                     last_scan_steady_ms_ + std::max(kScanGapMs, kScanShare * last_scan_took_ms_));
-  }
-  if (const auto settle_at = scanner_.next_settle_at_steady_ms())
-    until = std::min(until, *settle_at);
-  if (const auto due = fetcher_.next_due_at_ms()) {
-    until = std::min(until, now + (*due - ports_.clock.now_ms()));
-  }
+  if (now < disk_.paused_until_steady_ms()) return disk_.paused_until_steady_ms() - now;
+  until = std::min(until, disk_.was_low() ? disk_.next_look_steady_ms() : next_intake_steady_ms());
   until = std::min(until, last_look_steady_ms_ + kLookIdleMs);
   if (contact_.may_call()) {
     if (has_synced_) until = std::min(until, last_sync_steady_ms_ + sync_interval_ms());
@@ -334,6 +326,23 @@ std::int64_t Engine::wait_ms() {
     until = std::min(until, contact_.not_before_steady_ms());
   }
   return std::clamp(until - now, std::int64_t{1}, kWaitMaxMs);
+}
+
+/// When something is to be done for files that come in.
+std::int64_t Engine::next_intake_steady_ms() {
+  const std::int64_t now = ports_.clock.steady_ms();
+  std::int64_t until = last_scan_steady_ms_ + settings_.scan_interval_ms;
+  if (is_scan_wanted_) {
+    until = std::min(until,
+                     last_scan_steady_ms_ + std::max(kScanGapMs, kScanShare * last_scan_took_ms_));
+  }
+  if (const auto settle_at = scanner_.next_settle_at_steady_ms()) {
+    until = std::min(until, *settle_at);
+  }
+  if (const auto due = fetcher_.next_due_at_ms()) {
+    until = std::min(until, now + (*due - ports_.clock.now_ms()));
+  }
+  return until;
 }
 
 }  // namespace waybill

@@ -16,12 +16,14 @@
 #include "agent/engine/backfiller.h"
 #include "agent/engine/contact.h"
 #include "agent/engine/deliveries.h"
+#include "agent/engine/disk_guard.h"
 #include "agent/engine/hasher.h"
 #include "agent/engine/reconciler.h"
 #include "agent/engine/registrar.h"
 #include "agent/engine/request_folder.h"
 #include "agent/engine/rereader.h"
 #include "agent/engine/sender.h"
+#include "agent/engine/step_report.h"
 #include "agent/engine/tidier.h"
 #include "agent/engine/withdrawer.h"
 #include "agent/fetch/fetcher.h"
@@ -36,13 +38,14 @@ struct EngineSettings {
   std::int64_t scan_interval_ms = 60'000;
   std::int64_t sync_interval_ms = 0;  ///< 0: as central's settings say
   std::int64_t close_after_idle_ms = 60'000;
-  std::int64_t rehash_days = 7;     ///< every file is read again so often; 0: never
   std::int64_t give_up_after = 50;  ///< tries of one file
+  std::int64_t rehash_days = 7;     ///< every file is read again so often; 0: never
   TidySettings after_processed{};
   std::filesystem::path state_folder;
   std::vector<FetchConfig> fetches;
-  std::string version;       ///< of the program, for central's eyes
-  std::string public_key{};  ///< PEM; what the agent signs its manifests with
+  std::string version;             ///< of the program, for central's eyes
+  std::string public_key{};        ///< PEM; what the agent signs its manifests with
+  std::int64_t reserve_bytes = 0;  ///< to be kept free on the disk of the state folder
 };
 
 /// Everything outside. All must outlive the engine.
@@ -57,11 +60,6 @@ struct EnginePorts {
   Chance& chance;
 };
 
-struct StepReport {
-  bool worked = false;       ///< call again at once
-  std::int64_t wait_ms = 0;  ///< otherwise: nothing is due for so long, unless something happens
-};
-
 class Engine {
  public:
   /// The ledger must hold an identity (enrolled). Settles what an earlier run left unfinished.
@@ -71,6 +69,7 @@ class Engine {
   StepReport step();
 
  private:
+  bool take_in_files();
   bool scan_if_due();
   void scan();
   bool look_after_deliveries(bool has_worked);
@@ -81,10 +80,10 @@ class Engine {
   void fill_spec_book();
   void record_problem(const char* fact, const std::string& text);
   bool guarded(const std::function<bool()>& stage);
-  bool try_stage(const std::function<bool()>& stage);
-  void pause_for_disk(const Error& error);
+  void take_note(const Error& error);
   [[nodiscard]] std::int64_t sync_interval_ms();
   [[nodiscard]] std::int64_t wait_ms();
+  [[nodiscard]] std::int64_t next_intake_steady_ms();
   [[nodiscard]] nlohmann::json health();
 
   EnginePorts ports_;
@@ -105,6 +104,7 @@ class Engine {
   Sender sender_;
   Withdrawer withdrawer_;
   Reconciler reconciler_;
+  DiskGuard disk_;
 
   bool is_watching_ = false;
   bool is_scan_wanted_ = true;
@@ -116,8 +116,6 @@ class Engine {
   std::int64_t lively_until_steady_ms_ = 0;  ///< central is working on our files: ask more often
   std::int64_t last_look_steady_ms_ = 0;     ///< at the deliveries
   std::int64_t last_look_took_ms_ = 0;
-  std::int64_t disk_pause_until_steady_ms_ = 0;
-  std::int32_t disk_failures_ = 0;
 };
 
 }  // namespace waybill

@@ -59,6 +59,7 @@ struct JobFile {
                          ///< farthest that storage ever had at that path
   std::int64_t gave_up_at_ms = 0;    ///< 0: still tried
   std::int64_t withdrawn_at_ms = 0;  ///< 0: central was not told that the bytes will not come
+  bool is_recovered = false;         ///< told by central; its exact time and range not seen yet
 };
 
 struct Job {

@@ -1,9 +1,11 @@
 #include "agent/ledger/ledger.h"
 
+#include "agent/ledger/damage.h"
 #include "agent/ledger/database.h"
 #include "agent/ledger/event_draft.h"
 #include "agent/ledger/facts.h"
 #include "core/error.h"
+#include "core/log.h"
 
 namespace waybill {
 
@@ -35,6 +37,16 @@ namespace {
 
 constexpr int kLockTries = 10;  // `waybill status` holds the lock for a moment to see who runs
 
+/// Others of this machine have no business in the state folder; where it is not ours, a person has
+/// arranged it.
+void make_private_if_ours(FileSystem& files, const std::filesystem::path& path) {
+  try {
+    files.make_private(path);
+  } catch (const Error& error) {
+    log_error(error);
+  }
+}
+
 std::unique_ptr<FileLock> take_lock(FileSystem& files, const std::filesystem::path& folder) {
   for (int i = 0; i < kLockTries; ++i) {
     if (auto lock = files.try_lock(folder / kLedgerLockName)) return lock;
@@ -45,23 +57,43 @@ std::unique_ptr<FileLock> take_lock(FileSystem& files, const std::filesystem::pa
 
 }  // namespace
 
-Ledger::Ledger(FileSystem& files, const Clock& clock, const std::filesystem::path& state_folder)
+Ledger::Ledger(FileSystem& files, const Clock& clock, const std::filesystem::path& state_folder,
+               OnDamage on_damage)
     : clock_(clock) {
+  const std::filesystem::path file = state_folder / kLedgerFileName;
   files.make_folders(state_folder);
+  make_private_if_ours(files, state_folder);
   lock_ = take_lock(files, state_folder);
-  database_ = LedgerDatabase::open_for_writing(state_folder / kLedgerFileName);
-  begin_if_new();
+  std::string set_aside_as;
+  if (on_damage == OnDamage::kSetAside && is_known_damaged(files, state_folder)) {
+    set_aside_as = set_aside_ledger(files, state_folder, clock.now_ms());
+  }
+  try {
+    database_ = LedgerDatabase::open_for_writing(file);
+  } catch (const Error& error) {
+    const bool is_damaged = error.code().id == error_code::kLedgerCorrupt.id;
+    if (!is_damaged || on_damage == OnDamage::kRefuse) throw;
+    log_error(error);
+    set_aside_as = set_aside_ledger(files, state_folder, clock.now_ms());
+    database_ = LedgerDatabase::open_for_writing(file);
+  }
+  if (files.stat(file)) make_private_if_ours(files, file);  // -wal and -shm take after it
+  begin_if_new(set_aside_as);
+  forget_trouble(files, state_folder);
 }
 
 Ledger::~Ledger() = default;
 
 /// Central tells ledgers apart by this id: a lost one that is made anew is another history.
-void Ledger::begin_if_new() {
+void Ledger::begin_if_new(const std::string& set_aside_as) {
   if (!meta(meta::kLedgerId).empty()) return;
   database_->transact("begin", "ledger", [&] {
     const std::string ledger_id = random_uuid();
+    nlohmann::json detail = {{"ledger_id", ledger_id}};
+    if (!set_aside_as.empty()) detail["set_aside_as"] = set_aside_as;
     put_meta(meta::kLedgerId, ledger_id);
-    append_event({.kind = "ledger_begun", .detail = {{"ledger_id", ledger_id}}});
+    put_meta(meta::kSetAsideAs, set_aside_as);
+    append_event({.kind = "ledger_begun", .detail = std::move(detail)});
   });
 }
 
@@ -87,13 +119,7 @@ void Ledger::set_meta(const std::vector<std::pair<const char*, std::string>>& fa
 void Ledger::enroll(const Identity& identity, const wire::Specs& specs,
                     const nlohmann::json& settings) {
   database_->transact("record enrolment of", identity.agent_id.value, [&] {
-    put_meta(meta::kAgentId, identity.agent_id.value);
-    put_meta(meta::kTenantId, identity.tenant_id.value);
-    put_meta(meta::kTenantSlug, identity.tenant_slug);
-    put_meta(meta::kTenantName, identity.tenant_name);
-    put_meta(meta::kTimeZone, identity.time_zone);
-    put_meta(meta::kAgentName, identity.agent_name);
-    put_meta(meta::kProjectUrl, identity.project_url);
+    store_identity(identity);
     put_meta(meta::kSettings, settings.dump());
     store_specs(specs);
     append_event({.kind = "enrolled",
@@ -101,6 +127,16 @@ void Ledger::enroll(const Identity& identity, const wire::Specs& specs,
                              {"agency", identity.tenant_slug},
                              {"agent_name", identity.agent_name}}});
   });
+}
+
+void Ledger::store_identity(const Identity& identity) {
+  put_meta(meta::kAgentId, identity.agent_id.value);
+  put_meta(meta::kTenantId, identity.tenant_id.value);
+  put_meta(meta::kTenantSlug, identity.tenant_slug);
+  put_meta(meta::kTenantName, identity.tenant_name);
+  put_meta(meta::kTimeZone, identity.time_zone);
+  put_meta(meta::kAgentName, identity.agent_name);
+  put_meta(meta::kProjectUrl, identity.project_url);
 }
 
 std::vector<wire::Specs::Entry> Ledger::specs() {

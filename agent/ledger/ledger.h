@@ -63,9 +63,15 @@ inline constexpr const char* kContactProblem = "contact_problem";  ///< JSON {co
 inline constexpr const char* kFolderProblem = "folder_problem";    ///< JSON {code, message} or ''
 inline constexpr const char* kClockProblem = "clock_problem";      ///< JSON {code, message} or ''
 inline constexpr const char* kWatchProblem = "watch_problem";      ///< JSON {code, message} or ''
-inline constexpr const char* kLedgerId = "ledger_id";              ///< made with the ledger
-inline constexpr const char* kHead = "head";                       ///< last event: "<seq> <hash>"
-inline constexpr const char* kPendingHead = "pending_head";        ///< told central, no answer yet
+inline constexpr const char* kDiskProblem = "disk_problem";        ///< JSON {code, message} or ''
+inline constexpr const char* kWrittenAtMs = "written_at_ms";       ///< proof that it can be written
+inline constexpr const char* kBackupProblem = "backup_problem";    ///< JSON {code, message} or ''
+inline constexpr const char* kRebuildAfter =
+    "rebuild_after";  ///< inventory is known up to it; '': done
+inline constexpr const char* kSetAsideAs = "set_aside_as";   ///< the damaged ledger before this one
+inline constexpr const char* kLedgerId = "ledger_id";        ///< made with the ledger
+inline constexpr const char* kHead = "head";                 ///< last event: "<seq> <hash>"
+inline constexpr const char* kPendingHead = "pending_head";  ///< told central, no answer yet
 inline constexpr const char* kAnchoredHead = "anchored_head";  ///< the last central acknowledged
 }  // namespace meta
 
@@ -89,11 +95,18 @@ struct SyncResult {
   std::string tenant_reason{};
 };
 
+/// What becomes of a ledger that is damaged or foreign when it is opened.
+enum class OnDamage : std::uint8_t {
+  kRefuse,    ///< WB-1102; it is left as it is
+  kSetAside,  ///< it is renamed, and a new ledger begins
+};
+
 class Ledger {
  public:
   /// Opens or makes `state_folder`/ledger.sqlite3 and takes `state_folder`/ledger.lock.
   /// Throws WB-1101 (another instance), WB-1102 (damaged or foreign), WB-1103 (newer).
-  Ledger(FileSystem& files, const Clock& clock, const std::filesystem::path& state_folder);
+  Ledger(FileSystem& files, const Clock& clock, const std::filesystem::path& state_folder,
+         OnDamage on_damage = OnDamage::kRefuse);
   ~Ledger();
 
   // ---- single facts
@@ -226,6 +239,16 @@ class Ledger {
   /// `event`: its kind; "" when it is none.
   void put_fetch(const FetchRecord& record, const std::string& event);
 
+  // ---- rebuilding from what central holds (ledger_rebuild.cc)
+  /// From now on, also after a restart, the ledger is to be filled from central's inventory.
+  void want_rebuild();
+  [[nodiscard]] bool wants_rebuild();
+  /// A page of the inventory: its files as versions, and who we are when it tells it. Files that
+  /// central still waits for are left out: hashing finds them, and they are registered again.
+  void adopt(const wire::InventoryAnswer& page, const std::string& project_url);
+  void finish_rebuild();
+  [[nodiscard]] std::vector<Job> open_jobs();
+
   // ---- sync (ledger_sync.cc)
   /// What the next sync proves. The head in it is on disk before this returns, and stays the one
   /// that is told until a sync is answered: a lost answer is asked for, not overtaken.
@@ -237,8 +260,12 @@ class Ledger {
  private:
   struct EventDraft;
 
-  void begin_if_new();
+  void begin_if_new(const std::string& set_aside_as);
+  void store_identity(const Identity& identity);
   void store_specs(const wire::Specs& specs);
+  bool adopt_file(const wire::HeldFile& file);
+  std::int64_t adopt_job_of(const wire::HeldFile& file);
+  void learn_place(const HashedFile& file, const std::vector<JobFile>& parts);
   void put_meta(const char* name, const std::string& value);
   void append_event(const EventDraft& draft);
   void move_one(const Move& move);

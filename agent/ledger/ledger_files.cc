@@ -128,6 +128,13 @@ bool is_given_up(const JobFile& part) {
   return part.state == FileState::kSuperseded || part.state == FileState::kVanished;
 }
 
+/// Central keeps milliseconds.
+bool has_time_of(const JobFile& part, const HashedFile& file) {
+  constexpr std::int64_t kNsPerMs = 1'000'000;
+  return part.is_recovered ? part.mtime_ns / kNsPerMs == file.mtime_ns / kNsPerMs
+                           : part.mtime_ns == file.mtime_ns;
+}
+
 bool is_delivered(const JobFile& part) {
   return is_taken_by_central(part.state) || part.state == FileState::kDuplicate;
 }
@@ -165,8 +172,12 @@ Discovery Ledger::record_hash(const HashedFile& file) {
   }
   const std::int32_t next_export = parts.front().export_number + 1;
   if (std::all_of(parts.begin(), parts.end(), is_delivered)) {
-    const bool is_as_delivered = parts.front().mtime_ns == file.mtime_ns && had_these_bytes;
-    if (is_as_delivered) return Discovery::kSame;  // a remount, new rights, its turn
+    const bool is_as_delivered =
+        has_time_of(parts.front(), file) && (had_these_bytes || parts.front().is_recovered);
+    if (is_as_delivered) {  // a remount, new rights, its turn, or a ledger that was rebuilt
+      learn_place(file, parts);
+      return Discovery::kSame;
+    }
     add_version(file, next_export);
     return Discovery::kExportedAgain;
   }
@@ -175,7 +186,7 @@ Discovery Ledger::record_hash(const HashedFile& file) {
     const bool is_judged_anew = parts.front().spec_version < file.spec_version &&
                                 std::none_of(parts.begin(), parts.end(), is_ours);
     const bool was_retired = std::all_of(parts.begin(), parts.end(), is_retired);
-    if (was_retired && parts.front().mtime_ns != file.mtime_ns) {
+    if (was_retired && !has_time_of(parts.front(), file)) {
       add_version(file, next_export);
       return Discovery::kExportedAgain;
     }
@@ -215,6 +226,7 @@ std::vector<JobFile> Ledger::last_export(const HashedFile& file) {
 /// The bytes are those of a version that is not delivered; its given-up parts start anew.
 Discovery Ledger::see_again(const HashedFile& file, const std::vector<JobFile>& parts) {
   bool is_back = false;
+  learn_place(file, parts);
   for (const JobFile& part : parts) {
     Prepared again = database_->prepared(sql::kSeeAgain);
     again->bind(":mtime_ns", file.mtime_ns);

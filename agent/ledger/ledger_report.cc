@@ -70,33 +70,20 @@ constexpr const char* kOnePath = WAYBILL_SELECT_PATH "WHERE relative_path = :rel
 constexpr const char* kVersions =
     WAYBILL_SELECT_JOB_FILE "WHERE f.relative_path = :relative_path ORDER BY f.file_number";
 
-constexpr const char* kEvents = R"sql(
-  SELECT seq, at_ms, kind, relative_path, content_sha256, file_number, from_state, to_state, detail,
-         prev_hash, hash
-    FROM event
-   WHERE relative_path = :relative_path AND file_number IS :file_number
-   ORDER BY seq
+constexpr const char* kEvents = WAYBILL_SELECT_EVENT
+    "WHERE relative_path = :relative_path AND file_number IS :file_number ORDER BY seq";
+
+constexpr const char* kOldestUnsent = R"sql(
+  SELECT min(at_ms) FROM (
+    SELECT min(discovered_at_ms) AS at_ms FROM job_file
+     WHERE state IN ('ready', 'queued', 'uploading', 'uploaded', 'unsettled')
+    UNION ALL
+    SELECT min(first_seen_at_ms) FROM path WHERE state IN ('settling', 'due'))
 )sql";
 
 }  // namespace sql
 
 namespace {
-
-LedgerEvent read_event(SQLite::Statement& row) {
-  LedgerEvent out;
-  out.seq = row.getColumn(0).getInt64();
-  out.at_ms = row.getColumn(1).getInt64();
-  out.kind = row.getColumn(2).getString();
-  out.relative_path = row.getColumn(3).getString();
-  out.content_sha256 = row.getColumn(4).getString();
-  if (!row.getColumn(5).isNull()) out.file_number = FileId{row.getColumn(5).getInt64()};
-  out.from_state = row.getColumn(6).getString();
-  out.to_state = row.getColumn(7).getString();
-  out.detail = row.getColumn(8).getString();
-  out.prev_hash = row.getColumn(9).getString();
-  out.hash = row.getColumn(10).getString();
-  return out;
-}
 
 /// Adds a file in parts, told as "archived,queued", to the counts of whole files.
 void add_set(std::vector<StateCount>& counts, const std::string& part_states) {
@@ -158,6 +145,14 @@ std::vector<StateCount> LedgerReport::file_states() {
     while (auto* row = list.next()) add_set(out, row->getColumn(0).getString());
   });
   return out;
+}
+
+std::int64_t LedgerReport::oldest_unsent_at_ms() {
+  return database_->guarded("find", "oldest file", [&] {
+    Prepared find = database_->prepared(sql::kOldestUnsent);
+    auto* row = find.next();
+    return row->getColumn(0).isNull() ? std::int64_t{0} : row->getColumn(0).getInt64();
+  });
 }
 
 std::vector<StateCount> LedgerReport::path_states() { return counts(sql::kCountPathStates); }

@@ -59,6 +59,8 @@ class LedgerReport {
   /// Whole files; one in parts counts once, by its whole_state().
   [[nodiscard]] std::vector<StateCount> file_states();
   [[nodiscard]] std::vector<StateCount> path_states();
+  /// When the file was met that waits longest for its way to central; 0 when none waits.
+  [[nodiscard]] std::int64_t oldest_unsent_at_ms();
   /// The newest deliveries first.
   [[nodiscard]] std::vector<DeliveryReport> deliveries(std::size_t limit);
   /// What is expected and what has come of it, the newest first.

@@ -98,6 +98,7 @@ JobFile read_job_file(SQLite::Statement& row) {
   out.upload.offset_bytes = next.number();
   out.gave_up_at_ms = next.number();
   out.withdrawn_at_ms = next.number();
+  out.is_recovered = next.number() != 0;
   return out;
 }
 
@@ -181,6 +182,22 @@ FetchRecord read_fetch(SQLite::Statement& row) {
   out.failures = next.small();
   out.next_try_at_ms = next.number();
   out.problem = problem_of(next.text());
+  return out;
+}
+
+LedgerEvent read_event(SQLite::Statement& row) {
+  LedgerEvent out;
+  out.seq = row.getColumn(0).getInt64();
+  out.at_ms = row.getColumn(1).getInt64();
+  out.kind = row.getColumn(2).getString();
+  out.relative_path = row.getColumn(3).getString();
+  out.content_sha256 = row.getColumn(4).getString();
+  if (!row.getColumn(5).isNull()) out.file_number = FileId{row.getColumn(5).getInt64()};
+  out.from_state = row.getColumn(6).getString();
+  out.to_state = row.getColumn(7).getString();
+  out.detail = row.getColumn(8).getString();
+  out.prev_hash = row.getColumn(9).getString();
+  out.hash = row.getColumn(10).getString();
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "agent/ledger/delivery_record.h"
+#include "agent/ledger/event_chain.h"
 #include "agent/ledger/fetch_record.h"
 #include "agent/ledger/job_file.h"
 #include "agent/ledger/path_record.h"
@@ -20,7 +21,8 @@
   "coalesce(j.job_key, ''), coalesce(f.job_file_id, ''), f.entity, f.rows_staged, "             \
   "f.duplicate_of, f.error, f.attempt_count, f.next_attempt_at_ms, f.central_seq, "             \
   "f.discovered_at_ms, f.updated_at_ms, f.delivery_name, f.backfill_number, f.remark, "         \
-  "f.upload_url, f.upload_path, f.upload_offset_bytes, f.gave_up_at_ms, f.withdrawn_at_ms "     \
+  "f.upload_url, f.upload_path, f.upload_offset_bytes, f.gave_up_at_ms, f.withdrawn_at_ms, "    \
+  "f.is_recovered "                                                                             \
   "FROM job_file AS f LEFT JOIN job AS j ON j.job_number = f.job_number "
 
 #define WAYBILL_SELECT_PATH                                                            \
@@ -43,6 +45,10 @@
   "SELECT name, state, cursor, run_cursor, file_name, started_at_ms, page_count, row_count, " \
   "last_good_at_ms, last_row_count, failures, next_try_at_ms, error FROM fetch "
 
+#define WAYBILL_SELECT_EVENT                                                                    \
+  "SELECT seq, at_ms, kind, relative_path, content_sha256, file_number, from_state, to_state, " \
+  "detail, prev_hash, hash FROM event "
+
 namespace waybill {
 
 [[nodiscard]] JobFile read_job_file(SQLite::Statement& row);
@@ -51,6 +57,7 @@ namespace waybill {
 [[nodiscard]] DeliveryRecord read_delivery(SQLite::Statement& row);
 [[nodiscard]] Backfill read_backfill(SQLite::Statement& row);
 [[nodiscard]] FetchRecord read_fetch(SQLite::Statement& row);
+[[nodiscard]] LedgerEvent read_event(SQLite::Statement& row);
 
 /// A problem as stored in the column error; "" for none.
 [[nodiscard]] std::string to_text(const std::optional<wire::FileProblem>& problem);

@@ -24,3 +24,24 @@ CREATE INDEX paths_by_hash_time ON path (hashed_at_ms) WHERE state = 'recorded';
 -- What was never read comes first: a remount makes every name due again, and new files do not wait.
 DROP INDEX paths_that_need_work;
 CREATE INDEX paths_that_need_work ON path (state, hashed_at_ms) WHERE state <> 'recorded';
+-- 1: central told it to a ledger that was lost. Central keeps neither where a part lies in its file
+-- nor more of a file's time than milliseconds; hashing the file finds both.
+ALTER TABLE job_file ADD COLUMN is_recovered INTEGER NOT NULL DEFAULT 0;
+
+DROP TRIGGER a_version_keeps_its_identity;
+
+CREATE TRIGGER a_version_keeps_its_identity
+BEFORE UPDATE OF relative_path, content_sha256, original_sha256, part_number, part_count,
+  first_source_row, head_bytes, begin_byte, end_byte, export_number, file_tag, size_bytes,
+  discovered_at_ms
+ON job_file
+WHEN NEW.relative_path <> OLD.relative_path OR NEW.content_sha256 <> OLD.content_sha256
+  OR NEW.original_sha256 <> OLD.original_sha256 OR NEW.part_number <> OLD.part_number
+  OR NEW.part_count <> OLD.part_count OR NEW.first_source_row <> OLD.first_source_row
+  OR OLD.is_recovered = 0 AND (NEW.head_bytes <> OLD.head_bytes OR NEW.begin_byte <> OLD.begin_byte
+                               OR NEW.end_byte <> OLD.end_byte)
+  OR NEW.export_number <> OLD.export_number OR NEW.file_tag <> OLD.file_tag
+  OR NEW.size_bytes <> OLD.size_bytes OR NEW.discovered_at_ms <> OLD.discovered_at_ms
+BEGIN
+  SELECT RAISE(ABORT, 'what was recorded at discovery is never changed');
+END;

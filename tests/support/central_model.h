@@ -138,6 +138,23 @@ class CentralModel final : public CentralApi {
   }
   [[nodiscard]] std::int64_t last_seq() const { return static_cast<std::int64_t>(changes_.size()); }
 
+  /// Files of earlier days, in the state they have come to.
+  void hold(const wire::OpenJobRequest& request, const std::string& state) {
+    jobs[request.job_key.value] = "closed";
+    for (const wire::OfferedFile& offer : request.files) {
+      files_.push_back({.id = JobFileId(fmt::format("file-{}", files_.size() + 1)),
+                        .job_key = request.job_key,
+                        .offer = offer,
+                        .state = state,
+                        .path = fmt::format("riverside/{}-1", files_.size() + 1),
+                        .rows = 1,
+                        .delivery_date = request.delivery_date,
+                        .delivery_name = request.delivery_name,
+                        .opened_at_ms = clock_.now_ms()});
+      set(files_.back(), state);
+    }
+  }
+
   /// An object arrives altered by something on the way.
   void corrupt(const std::string& path) { objects.at(path) += "x"; }
 

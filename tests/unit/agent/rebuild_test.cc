@@ -1,0 +1,299 @@
+#include <catch2/catch.hpp>
+
+#include <chrono>
+#include <fstream>
+#include <iostream>
+
+#include "agent/engine/rebuilder.h"
+#include "agent/ledger/damage.h"
+#include "tests/unit/agent/engine_fixture.h"
+
+using namespace waybill;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Killed {};
+
+/// An engine whose ledger lies on the real disk, where it can be damaged.
+struct RebuildFixture : EngineFixture {
+  int pages = 0;
+
+  void stop() {
+    engine.reset();
+    uploads.reset();
+    close();
+  }
+  void open_whatever_is_left() {
+    ledger =
+        std::make_unique<Ledger>(system_file_system(), clock, folder.path(), OnDamage::kSetAside);
+  }
+  /// False when it did not come to an end.
+  bool rebuild(int limit = 1'000) {
+    Rebuilder rebuilder({clock, central, chance}, *ledger, "http://localhost");
+    for (int i = 0; i < limit && !rebuilder.is_done(); ++i) {
+      const StepReport report = rebuilder.step();
+      if (report.worked) ++pages;
+      if (!report.worked) clock.advance(std::max<std::int64_t>(report.wait_ms, 100));
+    }
+    return rebuilder.is_done();
+  }
+  void start_again() {
+    open_whatever_is_left();
+    REQUIRE(rebuild());
+    start();
+  }
+  [[nodiscard]] std::vector<std::string> set_aside() const {
+    std::vector<std::string> out;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder.path())) {
+      const std::string name = entry.path().filename().string();
+      if (name.find(".damaged-") != std::string::npos) out.push_back(name);
+    }
+    return out;
+  }
+  [[nodiscard]] std::string ask(const std::string& sql) const {
+    SecondConnection look(file());
+    return look.ask(sql);
+  }
+  void write_file(const std::string& bytes) const {
+    std::ofstream(file(), std::ios::binary | std::ios::trunc) << bytes;
+  }
+  [[nodiscard]] std::string read_file() const {
+    std::ifstream in(file(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+};
+
+void put_night(EngineFixture& f) {
+  f.put("recipe_1.csv", "code\n1\n");
+  f.put("recipe_2.csv", "code\n2\n");
+  f.put("recipe_2_again.csv", "code\n2\n");
+  f.put("recipe_bad.csv", "code\nBROKEN\n");
+  f.put("sub/party_1.csv", "code\nP\n");
+}
+
+void check_night(RebuildFixture& f) {
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.states_of("recipe_bad.csv") == "refused");
+  CHECK(f.states_of("sub/party_1.csv") == "archived");
+  CHECK(f.ask("SELECT count(*) FROM job_file WHERE state = 'duplicate'") == "1");
+  CHECK(f.ask("SELECT count(*) FROM path WHERE state = 'recorded'") == "5");
+  for (const char* content : {"code\n1\n", "code\n2\n", "code\nP\n"}) {
+    CHECK(f.central.stagings(sha256_hex(content)) == 1);
+  }
+}
+
+}  // namespace
+
+// Goal:   whatever became of the ledger's file, it is kept, and a new one knows all again.
+TEST_CASE("rebuild: a lost or damaged ledger is set aside and filled from central",
+          "[agent][rebuild]") {
+  const std::string damage = GENERATE("missing", "empty", "zeroed", "truncated", "scribbled",
+                                      "foreign", "other program's");
+  INFO(damage);
+  RebuildFixture f;
+  put_night(f);
+  REQUIRE(f.run_until_settled());
+  const std::string ledger_id = f.ledger->meta(meta::kLedgerId);
+  f.stop();
+  std::string bytes = f.read_file();
+  if (damage == "missing") fs::remove(f.file());
+  if (damage == "empty") f.write_file("");
+  if (damage == "zeroed") f.write_file(std::string(bytes.size(), '\0'));
+  if (damage == "truncated") f.write_file(bytes.substr(0, bytes.size() / 2));
+  if (damage == "scribbled") f.write_file(bytes.replace(4'096, 20'000, std::string(20'000, 'x')));
+  if (damage == "foreign") f.write_file("GIF89a" + bytes);
+  if (damage == "other program's") {
+    fs::remove(f.file());
+    SecondConnection other(f.file());
+    REQUIRE(other.run("CREATE TABLE mine (a); PRAGMA application_id = 7;") == "");
+  }
+  const int puts = f.central.calls["put"];
+  const int registered = f.central.calls["open_job"];
+  f.start_again();
+  CHECK(f.set_aside().size() == (damage == "missing" || damage == "empty" ? 0U : 1U));
+  CHECK(f.ledger->meta(meta::kLedgerId) != ledger_id);
+  CHECK(f.ledger->identity()->tenant_slug == "riverside");
+  f.run_steps(60);
+  check_night(f);
+  CHECK(f.central.calls["put"] == puts);
+  CHECK(f.central.calls["open_job"] == registered);
+  CHECK(f.central.ledger_rules.replaced_count == 1);
+  CHECK_FALSE(f.central.ledger_rules.is_refused());
+
+  f.put("recipe_3.csv", "code\n3\n");  // and life goes on
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_3.csv") == "archived");
+}
+
+TEST_CASE("rebuild: what lies beside a lost ledger is kept with it", "[agent][rebuild]") {
+  RebuildFixture f;
+  f.stop();
+  fs::remove(f.file());
+  std::ofstream(f.file().string() + "-wal") << "frames";
+  f.start_again();
+  REQUIRE(f.set_aside().size() == 1);
+  CHECK(f.set_aside().front().ends_with("-wal"));
+}
+
+TEST_CASE("rebuild: a ledger that nobody is enrolled with is not set aside", "[agent][rebuild]") {
+  RebuildFixture f;
+  f.stop();
+  f.write_file("not a ledger, but somebody's file");
+  CHECK_THROWS_AS(Ledger(system_file_system(), f.clock, f.folder.path()), Error);
+  CHECK(f.read_file() == "not a ledger, but somebody's file");
+}
+
+// Goal:   damage that was met while running is believed at the next start.
+TEST_CASE("rebuild: noted damage sets the ledger aside at the next start", "[agent][rebuild]") {
+  RebuildFixture f;
+  put_night(f);
+  REQUIRE(f.run_until_settled());
+  f.stop();
+  const Error met(error_code::kLedgerCorrupt, "find", "job_file", "database disk image malformed");
+  note_trouble(system_file_system(), f.folder.path(), met, f.clock.now_ms());
+  f.start_again();
+  CHECK(f.set_aside().size() == 1);
+  CHECK_FALSE(find_trouble(system_file_system(), f.folder.path()).has_value());
+  f.run_steps(60);
+  check_night(f);
+}
+
+// Goal:   a kill or a lost answer while rebuilding leads to the same ledger.
+// Method: two files a page; the n-th call dies before or after its work.
+TEST_CASE("rebuild: killed or cut off at any call, it goes on where it was", "[agent][rebuild]") {
+  for (const bool is_crash : {false, true}) {
+    for (int fatal = 1; fatal <= 6; ++fatal) {
+      RebuildFixture f;
+      f.central.inventory_page_max = 2;
+      put_night(f);
+      REQUIRE(f.run_until_settled());
+      f.stop();
+      fs::remove(f.file());
+      f.open_whatever_is_left();
+      const int puts = f.central.calls["put"];
+      int calls = 0;
+      f.central.after_call = [&](const std::string& call) {
+        if (++calls != fatal) return;
+        if (is_crash) throw Killed{};
+        throw Error(error_code::kNetworkUnreachable, "call", call, "connection reset");
+      };
+      INFO((is_crash ? "killed" : "cut off") << " in call " << fatal);
+      bool is_rebuilt = false;
+      try {
+        is_rebuilt = f.rebuild();
+      } catch (const Killed&) {
+        f.close();
+        f.open_whatever_is_left();
+        is_rebuilt = f.rebuild();
+      }
+      REQUIRE(is_rebuilt);
+      f.central.after_call = [](const std::string&) {};
+      CHECK(f.pages >= 4);
+      f.start();
+      f.run_steps(60);
+      check_night(f);
+      CHECK(f.central.calls["put"] == puts);
+    }
+  }
+}
+
+// Goal:   what central waits for is sent, though the ledger forgot that it was registered.
+TEST_CASE("rebuild: files that central still waits for are found and sent once",
+          "[agent][rebuild]") {
+  RebuildFixture f;
+  f.put("recipe_1.csv", "code\n1\n");
+  f.central.tokens_expire = true;
+  f.run_steps(20);
+  REQUIRE(f.central.files().size() == 1);
+  REQUIRE(f.central.files().front().state == "awaiting_upload");
+  f.stop();
+  fs::remove(f.file());
+  f.central.tokens_expire = false;
+  f.start_again();
+  CHECK(f.ask("SELECT count(*) FROM job_file") == "0");
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.central.files().size() == 1);
+  CHECK(f.central.stagings(sha256_hex("code\n1\n")) == 1);
+}
+
+// Goal:   a touched file is a new export as ever; one central never had the time of is known.
+TEST_CASE("rebuild: times finer than central keeps are no new export", "[agent][rebuild]") {
+  RebuildFixture f;
+  f.put("recipe_1.csv", "code\n1\n");
+  f.files.touch(f.root / "recipe_1.csv", 1'700'000'000'123'456'789);
+  REQUIRE(f.run_until_settled());
+  f.stop();
+  fs::remove(f.file());
+  f.start_again();
+  f.run_steps(40);
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.ask("SELECT mtime_ns || '/' || is_recovered FROM job_file") == "1700000000123456789/0");
+}
+
+TEST_CASE("rebuild: an agent that central does not know was never enrolled", "[agent][rebuild]") {
+  RebuildFixture f;
+  f.stop();
+  fs::remove(f.file());
+  f.open_whatever_is_left();
+  f.central.before_call = [](const std::string& call) {
+    throw Error(error_code::kAgentUnknown, "call", call, "unknown");
+  };
+  Rebuilder rebuilder({f.clock, f.central, f.chance}, *f.ledger, "http://localhost");
+  try {
+    (void)rebuilder.step();
+    FAIL("it went on");
+  } catch (const Error& error) {
+    CHECK(error.code().id == error_code::kNotEnrolled.id);
+  }
+}
+
+// Run by name: reports how long the recovery of 100,000 delivered files takes in memory.
+TEST_CASE("rebuild: 100,000 delivered files, ledger lost, nothing is sent", "[.][measure]") {
+  constexpr int kFiles = 100'000;
+  RebuildFixture f;
+  f.stop();
+  fs::remove(f.file());
+  wire::OpenJobRequest request;
+  request.job_key = JobKey("night");
+  request.delivery_date = "2025-11-21";
+  request.delivery_name = "nightly";
+  for (int i = 0; i < kFiles; ++i) {
+    const std::string name = fmt::format("{:03}/recipe_{}.csv", i % 200, i);
+    const std::string bytes = fmt::format("code\n{}\n", i);
+    f.put(name, bytes);
+    const auto mtime = f.files.stat(f.root / name)->mtime_ns / 1'000'000;
+    request.files.push_back({.relative_path = name,
+                             .file_tag = FileTag("recipe"),
+                             .content_sha256 = sha256_hex(bytes),
+                             .size_bytes = static_cast<std::int64_t>(bytes.size()),
+                             .modified_at_ms = mtime});
+  }
+  f.central.hold(request, "archived");
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto seconds = [](auto from, auto to) {
+    return std::chrono::duration<double>(to - from).count();
+  };
+  const auto began = now();
+  f.open_whatever_is_left();
+  REQUIRE(f.rebuild());
+  const auto filled = now();
+  f.start();
+  for (int i = 0; i < 5'000 && f.ask("SELECT count(*) FROM path WHERE state = 'recorded'") !=
+                                   std::to_string(kFiles);
+       ++i) {
+    f.run_steps(10);
+  }
+  const auto hashed = now();
+  f.run_steps(20);
+  std::cout << "inventory of " << kFiles << " files in " << f.pages
+            << " steps: " << seconds(began, filled)
+            << " s; scanned and hashed again: " << seconds(filled, hashed)
+            << " s; uploads: " << f.central.calls["put"]
+            << ", registrations: " << f.central.calls["open_job"] << '\n';
+  CHECK(f.ask("SELECT count(*) FROM job_file") == std::to_string(kFiles));
+  CHECK(f.central.calls["put"] == 0);
+  CHECK(f.central.calls["open_job"] == 0);
+}

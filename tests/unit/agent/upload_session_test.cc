@@ -23,10 +23,12 @@ struct SessionFixture : EngineFixture {
     }
     bytes.resize(kChunks * kChunk);
   }
+  /// An empty one until there is any.
   JobFile newest(const std::string& name) {
     SecondConnection look(file());
-    return *ledger->find(FileId{std::stoll(
-        look.ask("SELECT max(file_number) FROM job_file WHERE relative_path = '" + name + "'"))});
+    const std::string number = look.ask(
+        "SELECT coalesce(max(file_number), 0) FROM job_file WHERE relative_path = '" + name + "'");
+    return ledger->find(FileId{std::stoll(number)}).value_or(JobFile{});
   }
   [[nodiscard]] bool is_stored_whole() const {
     return central.objects.size() == 1 && central.objects.begin()->second == bytes;

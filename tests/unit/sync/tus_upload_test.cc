@@ -178,7 +178,7 @@ TEST_CASE("tus: on a slow line no chunk goes out only to find its token expired"
                             std::make_unique<StorageModelHttp>(f.storage),
                             {.steady_ms = [&] { return now; }});
   f.storage.now_ms = [&] { return now; };
-  f.storage.on_piece = [&](std::size_t) { now += 300; };  // 600 ms a chunk; the token lives 1 s
+  f.storage.on_piece = [&](std::size_t) { now += 700; };  // 1.4 s a chunk; the token lives 1 s
   const UploadAnswer answer = f.send();
   CHECK(answer.outcome == UploadOutcome::kTargetExpired);
   CHECK(f.storage.taken_bytes == answer.taken_bytes);

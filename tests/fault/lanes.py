@@ -21,7 +21,9 @@ from oracle import Ledger, Oracle  # noqa: E402
 __all__ = ["Central", "Lane", "LoopError", "ROOT", "SETTLED", "wait_until"]
 
 SETTLED = {"processed", "archived", "refused", "duplicate", "superseded", "vanished"}
-SETTINGS = {"set_wait_s": "20"}
+SETTINGS = {  # small, so that small files travel in chunks as large ones do
+    "resumable_above_bytes": "16384", "upload_chunk_bytes": "16384", "set_wait_s": "20",
+}
 AGENT = {  # as fast as the configuration allows
     "ready": {"quiet_ms": 100}, "scan": {"interval_ms": 400}, "sync": {"interval_ms": 1000},
     "delivery": {"close_after_idle_ms": 200}, "upload": {"parallel": 1},

@@ -50,6 +50,22 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
 $$;
 COMMENT ON FUNCTION ingest.judge_proof(ingest.agent, ingest.ledger_proof) IS 'Why a ledger is not the one that central knows; null when it is.';
 
+-- A line may deliver a call twice, the second time late, or a call only after its retry. That is no copy of the
+-- ledger: the head was accepted once, and the agent's own clock says that it has spoken since. A copy that
+-- does anything has a head of its own, and a restored ledger a later clock.
+CREATE FUNCTION ingest.is_overtaken(p_agent ingest.agent, p_head jsonb, p_health jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT coalesce(jsonb_typeof(p_health -> 'clock_ms') = 'number' AND jsonb_typeof(p_agent.health -> 'clock_ms') = 'number'
+     AND (p_health ->> 'clock_ms')::numeric < (p_agent.health ->> 'clock_ms')::numeric
+     AND (v.seq, v.hash) IS DISTINCT FROM (p_agent.ledger_seq, p_agent.ledger_hash)
+     AND EXISTS (SELECT FROM ingest.ledger_anchor AS l
+                  WHERE l.agent_id = p_agent.agent_id AND l.ledger_id = v.ledger_id AND l.ledger_seq = v.seq
+                    AND l.ledger_hash = v.hash AND NOT l.is_divergent), false)
+    FROM ingest.read_proof(p_head) AS v WHERE nullif(p_head ->> 'ledger_id', '') IS NOT NULL
+$$;
+COMMENT ON FUNCTION ingest.is_overtaken(ingest.agent, jsonb, jsonb) IS
+  'True for a sync that arrives after a later one of the same agent: it moves nothing and accuses nobody.';
+
 CREATE FUNCTION ingest.keep_anchor(p_agent ingest.agent, p_proof ingest.ledger_proof, p_is_divergent boolean) RETURNS void
 LANGUAGE sql SET search_path = '' AS $$
   INSERT INTO ingest.ledger_anchor (agent_id, ledger_id, ledger_seq, ledger_hash, tenant_id, is_divergent, anchored_at)
@@ -193,9 +209,11 @@ BEGIN
      OR octet_length(ingest_sync.health::text) > 16384 THEN
     PERFORM ingest.malformed('cursor is not negative, and health is an object of at most 16 KiB');
   END IF;
-  UPDATE ingest.agent AS a SET last_seen_at = ingest.clock(), health = coalesce(ingest_sync.health, '{}')
-   WHERE a.agent_id = v_agent.agent_id;
-  v_problem := ingest.prove_ledger(v_agent, ingest_sync.ledger_head);
+  IF ingest.is_overtaken(v_agent, ingest_sync.ledger_head, ingest_sync.health) IS NOT TRUE THEN
+    UPDATE ingest.agent AS a SET last_seen_at = ingest.clock(), health = coalesce(ingest_sync.health, '{}')
+     WHERE a.agent_id = v_agent.agent_id;
+    v_problem := ingest.prove_ledger(v_agent, ingest_sync.ledger_head);
+  END IF;
   SELECT c.last_seq INTO STRICT v_last FROM ingest.tenant_clock AS c WHERE c.tenant_id = v_agent.tenant_id;
   IF v_after > v_last THEN
     v_after := 0;  -- central was restored from an older backup: tell everything again

@@ -66,6 +66,27 @@ SELECT is(test.try('L1', '6', '5 other'), 'WB-2007, no changes; L1 5 refused', '
 SELECT is(test.try('L2', '1', NULL), 'good; L2 1', 'a new ledger');
 SELECT is(test.try('L2', '1', '5'), 'WB-2007, no changes; L1 5 refused', 'a new name on an old history');
 
+-- a call that a line delivers late, after a later one
+CREATE FUNCTION test.try_late(p_head text, p_anchored text, p_clock_ms bigint) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  v text;
+BEGIN
+  BEGIN
+    PERFORM public.ingest_sync(0, '{"clock_ms": 1000}', test.head('6') || jsonb_build_object('ledger_id', 'L1', 'anchored', test.head('5')));
+    v := public.ingest_sync(0, jsonb_build_object('clock_ms', p_clock_ms),
+                            test.head(p_head) || jsonb_build_object('ledger_id', 'L1', 'anchored', test.head(p_anchored))) #>> '{ledger_problem,code}';
+    RAISE EXCEPTION USING ERRCODE = 'UNDO1', MESSAGE = coalesce(v, 'good') || '; ' || test.known() || '; '
+      || (SELECT a.health ->> 'clock_ms' FROM ingest.agent AS a WHERE a.agent_id = test.id('alder agent'));
+  EXCEPTION WHEN SQLSTATE 'UNDO1' THEN
+    RETURN SQLERRM;
+  END;
+END
+$$;
+SELECT is(test.try_late('5', '3', 999), 'good; L1 6; 1000', 'an accepted head that was sent before the newest moves nothing');
+SELECT is(test.try_late('5', '3', 1001), 'WB-2007; L1 6 refused; 1001', 'sent after it, it is a state that was restored');
+SELECT is(test.try_late('7 clone', '5', 999), 'WB-2007; L1 6 refused; 999', 'a head that was never accepted is a copy''s, whatever its clock');
+SELECT is(test.try_late('6', '5', 999), 'good; L1 6; 999', 'the newest head told again may come from a clock that was put back');
+
 -- a clone: whoever is first goes on, the other is refused, and with it all
 SELECT is(test.prove('L1', '8', '5'), 'good', 'one of two copies');
 SELECT is(test.prove('L1', '7 clone', '5'), 'WB-2007, no changes', 'the other');

@@ -5,6 +5,8 @@ import os
 import pathlib
 import random
 import shutil
+import signal
+import sys
 import tempfile
 
 
@@ -21,6 +23,7 @@ def parser(description):
 
 def in_folder(args, run):
     """Runs run(args, folder) -> bool in a new folder, which stays when something was wrong. An exit code."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended also then
     folder = pathlib.Path(tempfile.mkdtemp(prefix="waybill-fault-"))
     good = False
     try:

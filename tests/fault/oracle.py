@@ -14,6 +14,7 @@ LIVE = {"verified", "split", "staged", "processed", "archived"}
 DONE = {"processed", "archived"}
 STORED = {"received", *LIVE}
 WITHDRAWN = "WB-2115"
+FELLOW_REFUSED = "WB-2114"
 
 
 def file_sha256(path):
@@ -136,6 +137,14 @@ class Oracle:
     def _is_refused(self, file):
         return file["state"] == "refused" and file["error_code"] != WITHDRAWN and bool((file["error"] or {}).get("message"))
 
+    def _is_let_go(self, file, registry):
+        """Does central wait for it no longer, or not know yet? With a part goes the whole file."""
+        if file["state"] != "refused" or file["error_code"] == WITHDRAWN:
+            return file["state"] in ("refused", "awaiting_upload")
+        return file["error_code"] == FELLOW_REFUSED and any(
+            other["error_code"] == WITHDRAWN and other["relative_path"] == file["relative_path"]
+            and other["original_sha256"] == file["original_sha256"] for other in registry)
+
     def same_at_both_ends(self, registry, prefix=""):
         """Ledger and registry tell the same of every file, and nothing is in anybody's hands any more."""
         wrong, versions = [], self.ledger.versions(prefix)
@@ -144,7 +153,7 @@ class Oracle:
             central = known.pop(file["job_file_id"], None)
             label = f"{file['relative_path']} ({file['part_number']}/{file['part_count']})"
             if file["state"] in ("superseded", "vanished"):
-                if central and (central["state"], central["error_code"]) not in (("refused", WITHDRAWN), ("awaiting_upload", None)):
+                if central and not self._is_let_go(central, registry):
                     wrong.append(f"{label}: {file['state']} at the edge, {central['state']} {central['error_code']} at central")
             elif central is None:
                 wrong.append(f"{label}: {file['state']} at the edge, unknown at central")

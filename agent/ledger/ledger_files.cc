@@ -139,6 +139,25 @@ bool is_delivered(const JobFile& part) {
   return is_taken_by_central(part.state) || part.state == FileState::kDuplicate;
 }
 
+/// What central told a rebuilt ledger leaves out the parts that it still waits for. Nothing when
+/// central refused the file, or knows it cut otherwise.
+std::vector<FilePart> awaited_parts(const PartPlan& plan, const std::vector<JobFile>& told) {
+  if (told.size() >= plan.parts.size()) return {};
+  std::vector<bool> is_told(plan.parts.size());
+  for (const JobFile& part : told) {
+    const auto place = static_cast<std::size_t>(part.part.number - 1);
+    const bool is_so_cut = static_cast<std::size_t>(part.part_count) == plan.parts.size() &&
+                           plan.parts[place].content_sha256 == part.content_sha256;
+    if (!is_so_cut || is_refused(part)) return {};
+    is_told[place] = true;
+  }
+  std::vector<FilePart> out;
+  for (const FilePart& part : plan.parts) {
+    if (!is_told[static_cast<std::size_t>(part.number - 1)]) out.push_back(part);
+  }
+  return out;
+}
+
 }  // namespace
 
 // ---- discovery
@@ -169,6 +188,10 @@ Discovery Ledger::record_hash(const HashedFile& file) {
   if (parts.empty()) {
     add_version(file, 1);
     return Discovery::kNew;
+  }
+  if (const std::vector<FilePart> awaited = awaited_parts(file.plan, parts); !awaited.empty()) {
+    for (const FilePart& part : awaited) add_part(file, part, parts.front().export_number);
+    return see_again(file, parts);
   }
   const std::int32_t next_export = parts.front().export_number + 1;
   if (std::all_of(parts.begin(), parts.end(), is_delivered)) {

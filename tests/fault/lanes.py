@@ -7,6 +7,7 @@ Place:   tests/fault, above scripts/loop.py. A lane's rounds are independent of 
 import os
 import pathlib
 import re
+import sqlite3
 import sys
 import time
 
@@ -100,7 +101,11 @@ class Lane:
     def unsettled(self, prefix=""):
         """Paths of last contents that the ledger does not yet tell an end of."""
         ends = {}
-        for file in self.ledger.versions(prefix):
+        try:
+            versions = self.ledger.versions(prefix)
+        except sqlite3.DatabaseError:  # lost, and not begun anew yet
+            versions = []
+        for file in versions:
             key = file["relative_path"], file["original_sha256"]
             ends[key] = ends.get(key, True) and file["state"] in self.ends
         return [export.path for export in self.truth.below(prefix)

@@ -1,4 +1,5 @@
-"""A ledger that is put back or cloned, with real processes: central refuses it until somebody has looked."""
+"""The ledger is lost, damaged, put back or cloned, with real processes: what an agent does about it alone,
+and what central refuses until somebody has looked."""
 
 import os
 import pathlib
@@ -52,6 +53,40 @@ class LostLedgerTest(unittest.TestCase):
     def agent_id(self, lane):
         return self.central.loop.database.value(
             f"SELECT a.agent_id FROM ingest.agent a JOIN ingest.tenant t USING (tenant_id) WHERE t.slug = '{lane.slug}'")
+
+    # ---- lost and damaged
+
+    def test_a_lost_or_damaged_ledger_is_rebuilt_alone_without_an_upload(self):
+        for how in ("deleted", "zeroed", "truncated"):
+            with self.subTest(how):
+                lane = self.lane_with_a_night(how)
+                lane.lose_ledger(how)
+                lane.agent.start()
+                self.settled(lane)
+                self.assertEqual(self.bodies(lane), [])
+                self.assertIn("ledger_replaced", self.alerts(lane))
+                aside = list(lane.ledger.path.parent.glob("ledger.sqlite3.damaged-*"))
+                self.assertEqual(bool(aside), how != "deleted")
+                night(lane.truth, "second")
+                self.settled(lane)
+                self.assertTrue(self.bodies(lane))
+
+    def test_a_ledger_lost_while_files_are_under_way_sends_only_what_has_not_arrived(self):
+        lane = self.lane_with_a_night("midway")
+        self.central.worker.kill()
+        night(lane.truth, "second")
+        lane.agent.start()
+        received = """SELECT count(*) AS n FROM ingest.job_file f JOIN ingest.tenant t USING (tenant_id)
+                       WHERE t.slug = 'lane-midway' AND f.state = 'received'"""
+        wait_until(lambda: self.central.loop.database.value(received) >= 3, PATIENCE_S, "some files received")
+        lane.agent.process.kill()
+        taken = lane.uploads()
+        lane.lose_ledger("deleted")
+        self.central.start_worker()
+        lane.agent.start()
+        self.settled(lane)
+        self.assertEqual({path: count for path, count in lane.uploads().items() if count > 1}, {})
+        self.assertEqual(set(taken) - set(lane.uploads()), set())
 
     # ---- put back and cloned
 

@@ -219,6 +219,37 @@ TEST_CASE("rebuild: files that central still waits for are found and sent once",
   CHECK(f.central.stagings(sha256_hex("code\n1\n")) == 1);
 }
 
+// Goal:   parts that central still waits for are sent, though it told of their fellows.
+// Method: the ledger is lost when storage has taken none, one or two of three parts.
+TEST_CASE("rebuild: a file in parts whose ledger is lost midway is staged whole, once",
+          "[agent][rebuild][split]") {
+  const int taken_before = GENERATE(0, 1, 2);
+  CAPTURE(taken_before);
+  RebuildFixture f;
+  nlohmann::json recipe = f.spec("recipe");
+  recipe["split_rows"] = 2;
+  f.central.specs.specs[0] = {FileTag("recipe"), 2, recipe};
+  f.central.specs.digest = "specs-2";
+  f.run_steps(10);
+  f.central.storage.instead = [&, left = taken_before](const std::string& call) mutable {
+    const bool is_taken = call != "put" || left-- > 0;
+    return is_taken ? std::nullopt : std::optional(HttpResponse{503, {}, "{}"});
+  };
+  f.put("recipe_1.csv", "code\nA\nB\nC\nD\nE\n");
+  f.run_steps(40);
+  f.stop();
+  fs::remove(f.file());
+  f.central.storage.instead = [](const std::string&) { return std::optional<HttpResponse>(); };
+  f.start_again();
+  CHECK(f.ask("SELECT count(*) FROM job_file") == std::to_string(taken_before));
+  REQUIRE(f.run_until_settled(2'000));
+  CHECK(f.states_of("recipe_1.csv") == "archived,archived,archived");
+  CHECK(f.central.files().size() == 3);
+  for (const char* part : {"code\nA\nB\n", "code\nC\nD\n", "code\nE\n"}) {
+    CHECK(f.central.stagings(sha256_hex(part)) == 1);
+  }
+}
+
 // Goal:   a touched file is a new export as ever; one central never had the time of is known.
 TEST_CASE("rebuild: times finer than central keeps are no new export", "[agent][rebuild]") {
   RebuildFixture f;

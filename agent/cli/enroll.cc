@@ -5,6 +5,7 @@
 #include "agent/config/agent_key.h"
 #include "agent/config/agent_token.h"
 #include "agent/config/network_options.h"
+#include "agent/engine/rebuilder.h"
 #include "agent/ledger/ledger.h"
 #include "core/crypto.h"
 #include "core/error.h"
@@ -26,6 +27,19 @@ std::string read_code(const CommandOptions& options) {
     throw Error(error_code::kEnrolmentRefused, "enroll", "", "no enrolment code was given");
   }
   return code;
+}
+
+/// Central is there now, and need not be at the first start: an agent that knows what was delivered
+/// takes files in without it. What fails here is done at that start.
+void take_inventory(const Clock& clock, CentralApi& central, Ledger& ledger,
+                    const std::string& project_url) {
+  SystemChance chance;
+  Rebuilder rebuilder({clock, central, chance}, ledger, project_url);
+  while (!rebuilder.is_done()) {
+    if (rebuilder.step().worked) continue;
+    std::cout << "What central holds of this agency could not be asked yet; the first start asks.\n";
+    return;
+  }
 }
 
 }  // namespace
@@ -71,8 +85,10 @@ int enroll_agent(const CommandOptions& options) {
   ledger.want_rebuild();  // the folder may hold what an earlier agent has delivered
   std::cout << "Enrolled as " << request.agent_name << " of " << answer.tenant.display_name << " ("
             << answer.tenant.slug << ", time zone " << answer.tenant.time_zone << ").\n"
-            << "File specs received: " << answer.file_specs.specs.size()
-            << ". Start with: waybill --config " << options.config_file.string() << " run\n";
+            << "File specs received: " << answer.file_specs.specs.size() << ".\n";
+  HttpCentralApi as_agent({config.project_url, config.publishable_key, *token}, http);
+  take_inventory(clock, as_agent, ledger, config.project_url);
+  std::cout << "Start with: waybill --config " << options.config_file.string() << " run\n";
   return kExitOk;
 }
 

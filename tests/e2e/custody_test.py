@@ -25,7 +25,7 @@ class CustodyTest(LoopTest):
         self.assertEqual(second.returncode, 1)
         self.assertIn("WB-1101", second.stderr)
         self.assertIn("another instance", second.stderr)
-        agent.put(GOOD / "recipes_20261120.csv")  # the first goes on
+        self.put_own(agent, "recipes_20261120.csv")  # the first goes on
         self.local(agent, "recipes_20261120.csv", DELIVERED)
 
     def test_a_ledger_that_another_program_holds_is_told_and_waited_for(self):
@@ -38,7 +38,7 @@ class CustodyTest(LoopTest):
             other.execute("BEGIN IMMEDIATE")
             until = time.monotonic() + held_s
             before = other.execute("SELECT max(seq) FROM event").fetchone()
-            agent.put(GOOD / "recipes_20261120.csv")
+            self.put_own(agent, "recipes_20261120.csv")
             self.wait(lambda: any("WB-1104" in reason for reason in health(agent)["reasons"]), "trouble that is told")
             self.assertEqual(health(agent)["level"], "red")
             while time.monotonic() < until:
@@ -52,7 +52,7 @@ class CustodyTest(LoopTest):
 
     def test_an_audit_is_exported_while_the_agent_runs_and_the_backup_is_sound(self):
         agent = self.agent().start()
-        agent.put(GOOD / "recipes_20261120.csv")
+        self.put_own(agent, "recipes_20261120.csv")
         self.local(agent, "recipes_20261120.csv", DELIVERED)
         folder = agent.folder / "audit"
         agent.run("audit", "export", str(folder))
@@ -96,7 +96,7 @@ class SmallDiskTest(LoopTest):
         self.wait(lambda: health(agent)["level"] == "red", "red health")
         self.assertTrue(any("WB-1108" in reason for reason in health(agent)["reasons"]))
         time.sleep(6)  # the agent looks every five seconds
-        agent.put(GOOD / "recipes_20261120.csv")
+        self.put_own(agent, "recipes_20261120.csv")
         time.sleep(6)
         self.assertEqual(agent.local("recipes_20261120.csv")[0], None)
         (state / "ballast").unlink()

@@ -1,5 +1,7 @@
 """What the end-to-end tests share: where things lie, one central side per test class, waiting."""
 
+import csv
+import io
 import os
 import pathlib
 import shutil
@@ -27,6 +29,7 @@ class LoopTest(unittest.TestCase):
 
     agencies = ("harbor-kitchen",)
     with_worker = True
+    own_contents = 0
 
     @classmethod
     def setUpClass(cls):
@@ -38,6 +41,15 @@ class LoopTest(unittest.TestCase):
 
     def agent(self, agency="harbor-kitchen", name=None, **settings):
         return self.loop.agent(agency, name or self.id().rsplit(".", 1)[1].replace("_", "-"), **settings)
+
+    def put_own(self, agent, source, name=None):
+        """Writes a good export whose content nobody else delivers: one that central has is a duplicate."""
+        whole = (ROOT / "fixtures/exports/good" / source).read_text(encoding="utf-8")
+        reader = csv.reader(io.StringIO(whole, newline=""))
+        ends = [reader.line_num for _ in reader]  # a quoted field may hold line ends
+        LoopTest.own_contents += 1
+        kept = whole.splitlines(keepends=True)[:ends[-1 - LoopTest.own_contents]]
+        agent.write(name or source, "".join(kept).encode())
 
     def wait(self, condition, what, timeout_s=PATIENCE_S):
         """Waits for condition(), and tells every log's end when it does not come true."""

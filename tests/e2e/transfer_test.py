@@ -6,6 +6,7 @@ Small sizes by default. The full measure: WAYBILL_TRANSFER_FULL=1 (1 GiB killed 
 
 import json
 import os
+import re
 import time
 import unittest
 
@@ -65,6 +66,11 @@ class TransferTest(LoopTest):
     def sent(self, method):
         return sum(e.body_bytes for e in self.proxy.exchanges if e.method == method and "/storage/" in e.path)
 
+    def bodies(self):
+        """How storage answered each body of an upload."""
+        log = self.loop.standin.log.read_text(encoding="utf-8")
+        return [int(status) for status in re.findall(r" (?:PUT|PATCH) /storage/\S+ (\d{3}) ", log)]
+
     def test_an_agent_killed_near_the_end_sends_at_most_a_chunk_again(self):
         kill_at = int(KILLED_BYTES * 0.9) // CHUNK
         agent = self.line_agent()
@@ -92,24 +98,26 @@ class TransferTest(LoopTest):
     def test_tokens_shorter_than_the_file_takes_do_not_make_it_start_over(self):
         self.setting("upload_token_ttl_s", TOKEN_S)
         self.addCleanup(self.setting, "upload_token_ttl_s", 7200)
+        # Straight to the stand-in: the proxy passes a body on only when it has all of it, and a token
+        # has to be good when a body begins, not when it ends.
         for way, (size, kbit_s) in LIMITED.items():
             with self.subTest(way):
-                self.proxy.reset()
                 name = f"c_{way}.csv"
-                agent = self.loop.agent("line", f"limited-{way}", project_url=self.proxy.url,
+                agent = self.loop.agent("line", f"limited-{way}",
                                         upload={"bandwidth": {"limit_kbit_s": kbit_s}, "give_up_after": 3})
+                before = len(self.bodies())
                 self.export(agent, name, size)
                 agent.start()
-                self.wait(lambda: self.sent("PUT") + self.sent("PATCH") > 0, "the upload to begin")
+                self.wait(lambda: agent.local(name)[0] == "uploading", "the upload to begin")
                 began = time.monotonic()
-                self.wait(lambda: self.loop.files("line")[-1]["state"] == "received", f"{name} received", 300)
+                self.registered("line", name, {"received"})
                 took = time.monotonic() - began
-                sent = self.sent("PUT") + self.sent("PATCH")
-                refused = sum(1 for e in self.proxy.exchanges if e.status == 400)
-                print(f"{way}: {size} bytes at {kbit_s} kbit/s with {TOKEN_S} s tokens: {sent} sent, {took:.1f} s, "
-                      f"{refused} tokens refused", flush=True)
-                self.assertEqual(sent - size, sum(e.body_bytes for e in self.proxy.exchanges
-                                                  if e.method == "PATCH" and e.status == 400))
+                bodies = self.bodies()[before:]
+                print(f"{way}: {size} bytes at {kbit_s} kbit/s with {TOKEN_S} s tokens: {took:.1f} s, answers {bodies}",
+                      flush=True)
+                taken = [status for status in bodies if status < 300]
+                self.assertEqual(len(taken), 1 if way == "put" else -(-size // CHUNK))
+                self.assertLessEqual(len(bodies) - len(taken), 1)
                 self.assertGreater(took, size * 8 / 1000 / kbit_s * 0.5)
                 agent.process.stop()
 

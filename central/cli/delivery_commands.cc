@@ -1,5 +1,5 @@
-// tenants, deliveries, alerts: what is going on. resume, retry, skip, close-job, retire: what puts
-// it right.
+// tenants, deliveries, alerts, orphans: what is going on. resume, retry, skip, close-job, retire:
+// what puts it right.
 #include <fmt/core.h>
 
 #include "central/cli/command_line.h"
@@ -84,6 +84,51 @@ int run_alerts(const Arguments& args) {
   return kExitDone;
 }
 
+/// What the last walk through each bucket saw.
+void print_walks(const nlohmann::json& buckets) {
+  for (const nlohmann::json& bucket : buckets) {
+    const std::string name = text_of(bucket, "bucket");
+    if (text_of(bucket, "walked_at").empty()) {
+      fmt::print("{} has not been walked through yet\n", name);
+      continue;
+    }
+    fmt::print("{}: {} objects, {} of them unknown to the registry and left alone ({})\n", name,
+               bucket.value("objects", 0), bucket.value("unknown", 0),
+               text_of(bucket, "walked_at"));
+  }
+}
+
+int run_orphans(const Arguments& args) {
+  Operators operators(args.database_url, args.actor);
+  const nlohmann::json report = operators.orphans(agency_or_all(args), args.limit);
+  if (args.json) {
+    fmt::print("{}\n", report.dump(2));
+    return kExitDone;
+  }
+  print_walks(report.at("buckets"));
+  print_rows(false,
+             {{"AGENCY", "tenant"},
+              {"REASON", "reason"},
+              {"WAITING", "waiting"},
+              {"REMOVED", "removed"},
+              {"BYTES REMOVED", "removed_bytes"}},
+             report.at("counts"), "no object was found that no file wants");
+  if (!report.at("orphans").empty()) {
+    fmt::print("\n");
+    print_rows(false,
+               {{"FOUND", "found_at"},
+                {"REMOVED", "removed_at"},
+                {"AGENCY", "tenant"},
+                {"REASON", "reason"},
+                {"BYTES", "size_bytes"},
+                {"TRIES", "attempts"},
+                {"PROBLEM", "problem"},
+                {"OBJECT", "object_path"}},
+               report.at("orphans"), "");
+  }
+  return kExitDone;
+}
+
 int run_resume(const Arguments& args) {
   Operators(args.database_url, args.actor).resume(args.agency, args.reason);
   fmt::print("{} is active\n", args.agency);
@@ -145,6 +190,15 @@ void add_reports(const CommandLine& line) {
       ->capture_default_str();
   alerts.add_flag("--json", args.json, "as JSON");
   line.on(alerts, run_alerts);
+
+  CLI::App& orphans =
+      line.add(line.app, "orphans", "Stored objects that no file wants: found, waiting, removed");
+  orphans.add_option("--agency", args.agency, "this agency's alone");
+  orphans.add_option("--limit", args.limit, "list at most so many")
+      ->check(CLI::Range(1, 100'000))
+      ->capture_default_str();
+  orphans.add_flag("--json", args.json, "as JSON");
+  line.on(orphans, run_orphans);
 }
 
 CLI::App& add_decision(const CommandLine& line, const char* name, const char* description) {

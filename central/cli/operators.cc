@@ -204,6 +204,11 @@ nlohmann::json Operators::alerts(const std::optional<std::string>& slug, std::in
   return report("list the alerts", kListAlerts, {slug, std::to_string(limit)});
 }
 
+nlohmann::json Operators::orphans(const std::optional<std::string>& slug, std::int64_t limit) {
+  return report("list the orphans", "SELECT ingest.orphan_report($1, $2)",
+                {slug, std::to_string(limit)});
+}
+
 nlohmann::ordered_json Operators::lineage(const std::string& job_file_id, std::int64_t source_row) {
   const pg::Result row = call("find the row", "SELECT to_json(l) FROM staging.lineage($1, $2) AS l",
                               {job_file_id, std::to_string(source_row)});

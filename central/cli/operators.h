@@ -79,6 +79,8 @@ class Operators {
   [[nodiscard]] nlohmann::json agents(const std::string& slug);
   [[nodiscard]] nlohmann::json deliveries(const std::optional<std::string>& slug,
                                           std::int64_t days);
+  /// An object: what the walks counted, orphans by agency and reason, the newest of them.
+  [[nodiscard]] nlohmann::json orphans(const std::optional<std::string>& slug, std::int64_t limit);
   [[nodiscard]] nlohmann::json alerts(const std::optional<std::string>& slug, std::int64_t limit);
 
   /// One staged row's whole story: an object, keys in the order people read them; null when there

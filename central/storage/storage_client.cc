@@ -203,4 +203,14 @@ void StorageClient::move(const std::string& bucket, const std::string& from,
   throw error;
 }
 
+void StorageClient::remove(const std::string& bucket, const std::string& path) {
+  HttpRequest request = request_for("", "", "");
+  request.url.append(encode_path(bucket)).append("/").append(encode_path(path));
+  request.method = "DELETE";
+  const HttpResponse response = send(request, "remove object", path);
+  if (response.is_success()) return;
+  const Error error = to_error(response, "remove object", path);
+  if (&error.code() != &error_code::kObjectMissing) throw error;
+}
+
 }  // namespace waybill

@@ -1,10 +1,11 @@
 // StorageClient: the worker's view of the Storage API: read an object or a range of it, look at it,
-// move it, upload one.
+// move it, upload one, remove it.
 //
 // Place:    central/storage, over sync/http. All URLs and answers of the Storage API that the
 //           central side needs are known here, nowhere else.
 // Owner:    one worker thread, with the HttpClient it is given.
-// Source:   /storage/v1/object/{authenticated,info,move} and POST /storage/v1/object. Refusals come
+// Source:   /storage/v1/object/{authenticated,info,move}, POST and DELETE /storage/v1/object.
+// Refusals come
 //           as HTTP 400 with the real status and code in the JSON body, so the body decides.
 // Errors:   WB-4001 the object is not there, WB-4004 try later (also when the line breaks or a stop
 //           was requested), WB-4005 Storage refuses; StorageAccessRefused when that is about the
@@ -68,6 +69,9 @@ class StorageClient {
   /// Moves within the bucket. Idempotent: a source that is gone with the target there is done, so
   /// a lost answer does no harm. WB-4001 when neither is there, WB-4005 when both are.
   void move(const std::string& bucket, const std::string& from, const std::string& to);
+
+  /// Removes the object for good. Idempotent: one that is not there is removed.
+  void remove(const std::string& bucket, const std::string& path);
 
  private:
   HttpResponse send(const HttpRequest& request, std::string_view operation,

@@ -26,6 +26,9 @@ constexpr std::string_view kReleaseStep =
 constexpr std::string_view kNextAlerts = "SELECT ingest.next_alerts($1::text, $2::int)";
 constexpr std::string_view kFinishAlert =
     "SELECT ingest.finish_alert($1::bigint, $2::boolean, $3::text)";
+constexpr std::string_view kFindOrphans = "SELECT ingest.find_orphans($1::int)";
+constexpr std::string_view kNextOrphans = "SELECT ingest.next_orphans($1::int)";
+constexpr std::string_view kFinishOrphan = "SELECT ingest.finish_orphan($1::bigint, $2::text)";
 constexpr std::string_view kFailStep =
     "SELECT ingest.fail_step($1::uuid, $2::bigint, $3::uuid, $4::jsonb, $5::boolean)";
 
@@ -190,6 +193,34 @@ nlohmann::json Registry::next_alerts(const std::string& holder, std::int64_t lim
 void Registry::finish_alert(std::int64_t alert_id, const std::string& problem) {
   call(kFinishAlert, {std::to_string(alert_id), problem.empty() ? "true" : "false",
                       problem.empty() ? std::nullopt : std::optional(problem)});
+}
+
+std::int64_t Registry::find_orphans(std::int64_t limit) {
+  return call(kFindOrphans, {std::to_string(limit)}).integer(0, 0);
+}
+
+std::vector<Orphan> Registry::next_orphans(std::int64_t limit) {
+  const pg::Result result = call(kNextOrphans, {std::to_string(limit)});
+  std::vector<Orphan> orphans;
+  try {
+    for (const nlohmann::json& from : nlohmann::json::parse(result.text(0, 0))) {
+      orphans.push_back({.id = from.at("orphan_id").get<std::int64_t>(),
+                         .tenant = from.at("tenant").get<std::string>(),
+                         .bucket = from.at("bucket").get<std::string>(),
+                         .object_path = from.at("object_path").get<std::string>(),
+                         .reason = from.at("reason").get<std::string>()});
+    }
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(error_code::kInternal, "ask for orphans", "",
+                std::string("the registry's answer is not as agreed: ") + error.what());
+  }
+  return orphans;
+}
+
+bool Registry::finish_orphan(std::int64_t orphan_id, const std::string& problem) {
+  return call(kFinishOrphan,
+              {std::to_string(orphan_id), problem.empty() ? std::nullopt : std::optional(problem)})
+      .boolean(0, 0);
 }
 
 std::string Registry::fail_step(const Claim& claim, const nlohmann::json& error,

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "central/pg/connection.h"
 
@@ -41,6 +42,15 @@ struct Claim {
   nlohmann::json spec;  ///< kSplit, kStage: the file spec of the version the file was opened with
   bool skip_known_rows = false;  ///< kStage: leave out rows that staging has already (history)
   std::int64_t attempt = 0;
+};
+
+/// A stored object that no file wants any more, recorded and due to be removed.
+struct Orphan {
+  std::int64_t id = 0;
+  std::string tenant;  ///< slug, for people
+  std::string bucket;
+  std::string object_path;
+  std::string reason;  ///< "withdrawn", "duplicate", ...; see ingest.orphan
 };
 
 class Registry {
@@ -83,6 +93,14 @@ class Registry {
   nlohmann::json next_alerts(const std::string& holder, std::int64_t limit);
   /// The alert went out, or `problem` says why not; then it is due again later.
   void finish_alert(std::int64_t alert_id, const std::string& problem);
+
+  /// Looks at up to `limit` objects of a bucket whose walk is due; how many orphans it recorded.
+  std::int64_t find_orphans(std::int64_t limit);
+  /// Orphans to remove now, at most `limit`; each is the caller's for some minutes.
+  std::vector<Orphan> next_orphans(std::int64_t limit);
+  /// True when the object is gone; else it is due again later, for `problem` or because it is
+  /// still there.
+  bool finish_orphan(std::int64_t orphan_id, const std::string& problem);
 
  private:
   pg::Result call(std::string_view sql, const pg::Params& params);

@@ -14,6 +14,7 @@
 #include "central/storage/storage_client.h"
 #include "central/worker/alert_sender.h"
 #include "central/worker/lease_keeper.h"
+#include "central/worker/orphan_sweep.h"
 #include "central/worker/registry.h"
 #include "central/worker/steps.h"
 #include "core/clock.h"
@@ -41,7 +42,7 @@ class ConfigurationWrong : public Error {
 
 constexpr const char* kHasOurFunctions =
     "SELECT to_regprocedure('ingest.claim_next(text, integer)') IS NOT NULL AND "
-    "to_regprocedure('ingest.sweep()') IS NOT NULL";
+    "to_regprocedure('ingest.find_orphans(integer)') IS NOT NULL";
 
 /// What all threads of one run_worker() share.
 struct Shared {
@@ -157,11 +158,14 @@ class WorkerThread {
     if (count > 0) log_info("noted " + count_of(count, "unannounced arrival"));
   }
 
-  /// Likewise for what happens by the clock alone; nobody waits for it by the second.
+  /// Likewise for what happens by the clock alone and for what is left over; nobody waits for it
+  /// by the second.
   void sweep() {
     if (!is_my_turn(shared_.sweep_due_ms, std::max(shared_.options.poll_ms, kSweepEveryMs))) return;
     const std::int64_t count = registry_->sweep();
     if (count > 0) log_info("noted " + count_of(count, "change") + " of deliveries and sets");
+    const std::int64_t found = sweep_orphans(*registry_, storage_).found;
+    if (found > 0) log_info("found " + count_of(found, "object") + " that no file wants");
   }
 
   /// False when nothing is due.

@@ -92,6 +92,8 @@ class FakeStorage {
   void release() { hold_after_ = -1; }
   /// The next moves are answered 200 with a web page, as by something on the way, and not done.
   void answer_moves_with_a_page(int count) { pages_ = count; }
+  /// The next removals are refused with 503.
+  void refuse_removals(int count) { refused_removals_ = count; }
   /// Reads that are waiting in the middle of an object.
   [[nodiscard]] int held() const { return held_; }
 
@@ -134,6 +136,9 @@ class FakeStorage {
     if (uri.rfind(read, 0) == 0) {
       return serve_read(uri.substr(read.size()), request.get("range", ""), response);
     }
+    if (request.getMethod() == "DELETE" && uri.rfind(upload, 0) == 0) {
+      return serve_remove(uri.substr(upload.size()), response);
+    }
     if (request.getMethod() == "POST" && uri.rfind(upload, 0) == 0) {
       return serve_upload(uri.substr(upload.size()), request, response);
     }
@@ -144,6 +149,13 @@ class FakeStorage {
     }
     if (uri == base + "move") return serve_move(request, response);
     refuse(response, 404, "NoSuchBucket");
+  }
+
+  void serve_remove(const std::string& path, Poco::Net::HTTPServerResponse& response) {
+    if (refused_removals_ > 0 && refused_removals_-- > 0) return refuse(response, 503, "SlowDown");
+    if (!get(path)) return refuse(response, 404, "NoSuchKey");
+    remove(path);
+    answer(response, 200, {{"message", "Successfully deleted"}});
   }
 
   void serve_upload(const std::string& path, Poco::Net::HTTPServerRequest& request,
@@ -220,6 +232,7 @@ class FakeStorage {
   std::atomic<std::int64_t> hold_after_{-1};
   std::atomic<int> held_{0};
   std::atomic<int> pages_{0};
+  std::atomic<int> refused_removals_{0};
   Poco::Net::HTTPServer server_;
 };
 
@@ -285,6 +298,12 @@ class Central {
     call(slug, "SELECT public.ingest_close_job($1, 'complete')", {job_key});
   }
 
+  /// The agent says that a registered file's bytes will not come.
+  void withdraw(const std::string& slug, const std::string& file) {
+    const json told = json::array({{{"job_file_id", file}, {"reason", "changed"}}});
+    call(slug, "SELECT public.ingest_withdraw_files($1::jsonb)", {told.dump()});
+  }
+
   /// A halted agency goes on.
   void resume(const std::string& slug) {
     value("SELECT ingest.resume_tenant($1, 'the cause is removed', 'tests')", {slug});
@@ -316,6 +335,14 @@ class Central {
         "INSERT INTO storage.objects (bucket_id, name, version, metadata) VALUES ($1, $2, 'v',"
         " jsonb_build_object('eTag', '\"x\"', 'size', $3::bigint))",
         {kBucket, path, std::to_string(size_bytes)});
+  }
+
+  /// As when Storage has removed the object.
+  void forget_object(const std::string& path) {
+    pg::Transaction transaction(admin_);
+    admin_.exec("SET LOCAL storage.allow_delete_query = 'true'");
+    admin_.exec("DELETE FROM storage.objects WHERE name = $1", {path});
+    transaction.commit();
   }
 
   std::string state_of(const std::string& file) {

@@ -11,6 +11,9 @@ SELECT ingest.put_delivery_plan('alder', '{"files": [{"file_tag": "component"}]}
 SELECT ingest.raise_alert(test.id('alder'), 'tenant_halted', NULL, 'x');
 SELECT count(test.step()) FROM generate_series(1, 40);
 SELECT public.ingest_sync(0, '{}', jsonb_build_object('seq', 1, 'hash', test.sha('head')));
+SELECT ingest.find_orphans();
+INSERT INTO ingest.orphan (tenant_id, job_file_id, bucket, object_path, size_bytes, reason, found_at, next_attempt_at)
+  SELECT tenant_id, job_file_id, bucket, 'x', 1, 'superseded', now(), now() FROM ingest.job_file WHERE bucket IS NOT NULL LIMIT 1;
 
 CREATE TEMP TABLE fixed (name text);  -- nothing of them may change
 INSERT INTO fixed SELECT 'staging.' || entity FROM ingest.entity
@@ -18,7 +21,7 @@ INSERT INTO fixed SELECT 'staging.' || entity FROM ingest.entity
 CREATE TEMP TABLE kept (name text);  -- columns may change, rows stay
 INSERT INTO kept SELECT * FROM fixed UNION ALL SELECT unnest(ARRAY['ingest.tenant', 'ingest.tenant_clock', 'ingest.agent', 'ingest.enrolment_code',
   'ingest.job', 'ingest.job_file', 'ingest.lease', 'ingest.setting',
-  'ingest.delivery', 'ingest.alert', 'ingest.entry_point']);
+  'ingest.delivery', 'ingest.alert', 'ingest.entry_point', 'ingest.orphan', 'ingest.orphan_walk']);
 SELECT set_eq($$SELECT n.nspname || '.' || c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
   WHERE n.nspname IN ('ingest', 'staging') AND c.relkind = 'r'$$, $$SELECT name FROM kept UNION ALL SELECT unnest(ARRAY['ingest.tenant_user', 'ingest.pending_wait', 'staging.open_load', 'staging.retirement'])$$,
   'every table is tried, but for memberships, waits, loads and retirements, which end');

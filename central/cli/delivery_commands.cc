@@ -30,7 +30,12 @@ nlohmann::json in_short(nlohmann::json rows) {
       }
       row["wait"] = what + (until.empty() ? "" : " until " + until);
     }
-    if (const auto failing = row.find("failing"); failing != row.end() && !failing->empty()) {
+    const std::string scheduler =
+        row.value(nlohmann::json::json_pointer("/scheduler/problem"), std::string());
+    if (!scheduler.empty()) {
+      row["failing"] = "no next step: " + scheduler;
+    } else if (const auto failing = row.find("failing");
+               failing != row.end() && !failing->empty()) {
       const nlohmann::json& first = failing->front();
       const std::string code =
           first.value(nlohmann::json::json_pointer("/error/code"), std::string());

@@ -135,8 +135,10 @@ bool has_time_of(const JobFile& part, const HashedFile& file) {
                            : part.mtime_ns == file.mtime_ns;
 }
 
+/// Central has proved its bytes. One that is only received may still be asked for again.
 bool is_delivered(const JobFile& part) {
-  return is_taken_by_central(part.state) || part.state == FileState::kDuplicate;
+  return (is_taken_by_central(part.state) && part.state != FileState::kReceived) ||
+         part.state == FileState::kDuplicate;
 }
 
 /// What central told a rebuilt ledger leaves out the parts that it still waits for. Nothing when
@@ -332,7 +334,8 @@ void Ledger::give_up_unsent(const std::string& relative_path, const Sha256Hex& e
     move_one({.file = version.file_number,
               .from = version.state,
               .event = event,
-              .problem = problem_of_unsent(event)});
+              .problem = problem_of_unsent(event),
+              .next_attempt_at_ms = 0});  // central is told at once
   }
 }
 

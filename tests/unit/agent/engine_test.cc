@@ -393,3 +393,20 @@ TEST_CASE("engine: whichever commit is refused, an upload does not stay uploadin
   }
   CHECK_FALSE(has_fired);
 }
+
+// Goal:   what central may still ask for again can be sent again.
+// Method: the same bytes are exported again after the upload arrived, and before central finds that
+//         it arrived altered.
+TEST_CASE("engine: exported again while central checks it, and sent back, a file is staged",
+          "[agent][engine]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nR1\n");
+  for (int i = 0; i < 100 && f.states_of("recipe_1.csv") != "received"; ++i) f.step(false);
+  REQUIRE(f.states_of("recipe_1.csv") == "received");
+  f.put("recipe_1.csv", "code\nR1\n");
+  for (int i = 0; i < 20; ++i) f.step(false);
+  f.central.corrupt(f.central.files().front().path);
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.central.stagings(sha256_hex("code\nR1\n")) == 1);
+}

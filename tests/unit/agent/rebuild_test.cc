@@ -328,3 +328,38 @@ TEST_CASE("rebuild: 100,000 delivered files, ledger lost, nothing is sent", "[.]
   CHECK(f.central.calls["put"] == 0);
   CHECK(f.central.calls["open_job"] == 0);
 }
+
+// Goal:   a set that was withdrawn before the ledger was lost is delivered when its bytes are back.
+// Method: another file takes the name while the last part is sent; then the ledger goes, and the
+//         bytes come back.
+TEST_CASE("rebuild: a withdrawn set is sent again, all of it, when its bytes are back",
+          "[agent][rebuild][withdraw]") {
+  RebuildFixture f;
+  nlohmann::json recipe = EngineFixture::spec("recipe");
+  recipe["split_rows"] = 2;
+  f.central.specs.specs[0] = {FileTag("recipe"), 2, recipe};
+  f.central.specs.digest = "specs-2";
+  f.run_steps(10);
+  const std::string bytes = "code\nA\nB\nC\nD\nE\n";
+  f.central.after_call = [&, puts = 0](const std::string& call) mutable {
+    if (call == "put" && ++puts == 2) f.files.remove("/export/recipe_1.csv");
+  };
+  f.put("recipe_1.csv", bytes);
+  for (int i = 0; i < 200 && f.ask("SELECT count(*) FROM event WHERE kind = 'withdrawn'") == "0";
+       ++i) {
+    f.step();
+  }
+  REQUIRE(f.central.files_of("recipe_1.csv").size() == 3);
+  for (const CentralModel::File& held : f.central.files_of("recipe_1.csv")) {
+    REQUIRE(held.state == "refused");
+  }
+  f.stop();
+  for (const char* end : {"", "-wal", "-shm"}) fs::remove(f.file().string() + end);
+  f.start_again();
+  f.put("recipe_1.csv", bytes);
+  REQUIRE(f.run_until_settled());
+  CHECK(f.states_of("recipe_1.csv").ends_with("archived,archived,archived"));
+  for (const char* part : {"code\nA\nB\n", "code\nC\nD\n", "code\nE\n"}) {
+    CHECK(f.central.stagings(sha256_hex(part)) == 1);
+  }
+}

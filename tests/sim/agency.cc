@@ -83,6 +83,7 @@ void Agency::act_on(const std::string& name) {
     case 4:
       trace_.note("agency exports the same bytes again: {}", name);
       files_.write(root_ / name, exports_.at(name).bytes);
+      exports_.at(name).revision = ++revisions_;
       break;
     case 5:
       write_hidden(name);
@@ -133,7 +134,8 @@ void Agency::begin_writing(const std::string& name, const FileTag& tag, const st
 void Agency::write_on() {
   for (Writing& writing : writings_) {
     if (writing.due_steady_ms > clock_.steady_ms()) continue;
-    const std::size_t count = std::min<std::size_t>(writing.rest.size(), 1 + random_.below(20));
+    const std::size_t count = std::min<std::size_t>(
+        writing.rest.size(), 1 + random_.below(20 + std::ssize(writing.rest)));
     files_.append(root_ / writing.relative_path, writing.rest.substr(0, count));
     writing.rest.erase(0, count);
     writing.due_steady_ms = clock_.steady_ms() + kPieceEveryMs;
@@ -260,6 +262,12 @@ std::vector<std::pair<std::string, Export>> Agency::strike_off_missing() {
   return out;
 }
 
+std::optional<std::int64_t> Agency::modified_at_ms(const std::string& name) const {
+  const std::optional<FileStat> stat = files_.stat(root_ / name);
+  if (!stat) return std::nullopt;
+  return stat->mtime_ns / 1'000'000;
+}
+
 // ---- names and bytes
 
 bool Agency::is_being_written(const std::string& name) const {
@@ -292,8 +300,9 @@ std::string Agency::fresh_bytes(const FileTag& tag) {
   if (random_.permille(15)) return "";
   std::string out = "code\n";
   const std::int64_t rows = random_.between(1, tag.value == "recipe_line" ? 11 : 6);
+  const std::string filler(random_.percent(10) ? 700 : 0, '.');  // some travel in chunks
   for (std::int64_t row = 0; row < rows; ++row) {
-    out += fmt::format("R{:06}\n", ++contents_);
+    out += fmt::format("R{:06}{}\n", ++contents_, filler);
   }
   if (random_.percent(5)) out += "BROKEN\n";
   return out;
@@ -301,6 +310,7 @@ std::string Agency::fresh_bytes(const FileTag& tag) {
 
 void Agency::book(const std::string& name, Export file) {
   complete_.insert(sha256_hex(file.bytes));
+  file.revision = ++revisions_;
   exports_[name] = std::move(file);
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -27,6 +28,7 @@ struct Export {
   bool is_complete = true;
   bool is_text = true;     ///< is its name valid UTF-8?
   bool is_hidden = false;  ///< its newest bytes came without a new size or time
+  int revision = 0;        ///< another one after each change
 };
 
 class Agency {
@@ -48,6 +50,8 @@ class Agency {
   std::vector<std::pair<std::string, Export>> strike_off_missing();
 
   [[nodiscard]] const std::map<std::string, Export>& exports() const { return exports_; }
+  /// As the file system tells it; nothing when it is not there.
+  [[nodiscard]] std::optional<std::int64_t> modified_at_ms(const std::string& name) const;
   [[nodiscard]] bool was_complete(const Sha256Hex& original) const {
     return complete_.contains(original);
   }
@@ -88,6 +92,7 @@ class Agency {
   bool is_away_ = false;
   int names_ = 0;
   int contents_ = 0;
+  int revisions_ = 0;
 };
 
 /// The specs of a simulated agency: "recipe", "party", "recipe_line" in parts of three rows, and

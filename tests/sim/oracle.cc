@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+
 #include "agent/ledger/event_chain.h"
 #include "core/file_state.h"
 
@@ -54,6 +56,29 @@ bool is_staged(const CentralModel::File& file) {
   return file.state == "staged" || file.state == "processed" || file.state == "archived";
 }
 
+bool is_of(const CentralModel::File& registered, const std::string& name, const Export& file) {
+  return registered.offer.relative_path == name &&
+         original_of(registered.offer) == sha256_hex(file.bytes);
+}
+
+/// Are all entries of this version at their end, the newest of them for the export that is there?
+bool is_delivered(const CentralModel& central, const std::string& name, const Export& file,
+                  std::int64_t modified_at_ms) {
+  bool is_of_this_export = false;
+  for (const CentralModel::File& registered : central.files()) {
+    if (!is_of(registered, name, file)) continue;
+    if (registered.state != "archived" && registered.state != "duplicate") return false;
+    is_of_this_export = registered.offer.modified_at_ms == modified_at_ms;
+  }
+  return is_of_this_export;
+}
+
+/// Alone, or with a fellow part.
+bool is_withdrawn(const CentralModel::File& file) {
+  return file.state == "refused" && file.problem &&
+         (file.problem->code == "WB-2115" || file.problem->code == "WB-2114");
+}
+
 template <class... Args>
 [[noreturn]] void broken(fmt::format_string<Args...> format, Args&&... args) {
   throw BrokenPromise(fmt::format(format, std::forward<Args>(args)...));
@@ -64,9 +89,18 @@ template <class... Args>
 Oracle::Oracle(World world) : world_(std::move(world)), last_hash_(kChainStart) {}
 Oracle::~Oracle() = default;
 
-void Oracle::ledger_was_lost() {
+void Oracle::ledger_was_lost(LedgerLoss loss) {
   for (const CentralModel::File& file : world_.central.files()) excused_.insert(file.id.value);
   for (const auto& [key, state] : world_.central.jobs) excused_.insert(key);
+  for (const auto& [path, bytes] : world_.central.objects) excused_.insert(path);
+  for (const auto& [url, session] : world_.central.storage.sessions) excused_.insert(session.path);
+  delivered_.clear();
+  for (const auto& [name, file] : world_.agency.exports()) {
+    const std::optional<std::int64_t> time = world_.agency.modified_at_ms(name);
+    const bool is_known =
+        loss == LedgerLoss::kWhole && time && is_delivered(world_.central, name, file, *time);
+    if (is_known) delivered_[name] = {file.revision, registrations(name, file)};
+  }
   last_state_.clear();
   last_seq_ = 0;
   last_hash_ = std::string(kChainStart);
@@ -80,8 +114,11 @@ void Oracle::check() {
   check_jobs();
   check_staged_once();
   check_staged_is_complete();
+  check_sessions();
+  check_nothing_anew();
   check_exports();
   for (const std::string& path : world_.uploader.sent_again) {
+    if (excused_.contains(path)) continue;
     broken("nothing is sent twice: the object {} was there already", path);
   }
 }
@@ -176,13 +213,22 @@ void Oracle::check_states_agree() const {
   for (const CentralModel::File& file : world_.central.files()) {
     const auto found = by_central_id_.find(file.id.value);
     if (found == by_central_id_.end()) {
-      if (excused_.contains(file.id.value)) continue;
+      // Withdrawn, and registered anew in a later job: the version has that one's id.
+      if (excused_.contains(file.id.value) || is_withdrawn(file)) continue;
+      // The answer was lost, and the job was closed before it was asked for again: no byte was
+      // sent.
+      const bool is_closed = world_.central.jobs.at(file.job_key.value) == "closed";
+      if (is_closed && !world_.central.objects.contains(file.path)) continue;
       broken("the ledger knows what central knows: {} {} is {} there", file.id.value,
              file.offer.relative_path, file.state);
     }
     const Row& row = rows_[found->second];
     const bool is_given_up = row.state == "superseded" || row.state == "vanished";
-    if (file.state == "awaiting_upload" && is_given_up) continue;
+    if (file.state == "awaiting_upload" && is_given_up) {
+      broken("what will not come is withdrawn: central waits for {} {}, which is {}", file.id.value,
+             row.relative_path, row.state);
+    }
+    if (is_given_up && is_withdrawn(file)) continue;
     if (row.state != file.state) {
       broken("ledger and central agree: {} {} is {} in the ledger, {} at central", file.id.value,
              row.relative_path, row.state, file.state);
@@ -223,6 +269,38 @@ void Oracle::check_staged_is_complete() const {
       broken("what is staged was complete: {} was never whole like this", file.offer.relative_path);
     }
   }
+}
+
+/// An upload in chunks goes on where it was: no second session of it has taken a byte.
+void Oracle::check_sessions() const {
+  std::map<std::string, std::string> begun;  // object path -> session
+  for (const auto& [url, session] : world_.central.storage.sessions) {
+    if (session.bytes.empty() || excused_.contains(session.path)) continue;
+    const auto [other, is_first] = begun.emplace(session.path, url);
+    if (!is_first) broken("an upload goes on where it was: {} was begun twice", session.path);
+  }
+}
+
+/// A rebuilt ledger knows what was delivered: it is neither registered nor sent again.
+void Oracle::check_nothing_anew() {
+  for (const auto& [name, before] : delivered_) {
+    const auto found = world_.agency.exports().find(name);
+    if (found == world_.agency.exports().end()) continue;
+    if (found->second.revision != before.first) continue;
+    if (registrations(name, found->second) != before.second) {
+      broken("a rebuilt ledger knows what was delivered: {} is registered anew", name);
+    }
+  }
+  delivered_.clear();
+}
+
+/// Parts that came in several jobs may be told once more, as duplicates: no byte of them travels.
+std::int64_t Oracle::registrations(const std::string& name, const Export& file) const {
+  const auto& files = world_.central.files();
+  return std::count_if(files.begin(), files.end(), [&](const CentralModel::File& other) {
+    const bool is_told_part = other.offer.part_count > 1 && other.state == "duplicate";
+    return is_of(other, name, file) && !is_told_part;
+  });
 }
 
 // ---- the folder

@@ -27,6 +27,11 @@ class BrokenPromise : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+enum class LedgerLoss : std::uint8_t {
+  kWhole,  ///< nothing of it is left; it is rebuilt from central
+  kOlder,  ///< one of an earlier day is back
+};
+
 class Oracle {
  public:
   struct World {
@@ -43,7 +48,7 @@ class Oracle {
   /// A file is gone from the export folder that no program of the agency has taken away.
   void check_taken_away(const std::string& name, const Export& file) const;
   /// The agent goes on with another ledger, which need not know what central knows by now.
-  void ledger_was_lost();
+  void ledger_was_lost(LedgerLoss loss);
 
  private:
   struct Row {  ///< of the ledger's job_file
@@ -62,6 +67,9 @@ class Oracle {
   void check_jobs() const;
   void check_staged_once() const;
   void check_staged_is_complete() const;
+  void check_sessions() const;
+  void check_nothing_anew();
+  [[nodiscard]] std::int64_t registrations(const std::string& name, const Export& file) const;
   void check_exports() const;
   void check_export(const std::string& name, const Export& file) const;
 
@@ -71,7 +79,9 @@ class Oracle {
   std::map<std::string, std::string> paths_;          ///< name -> state of the name
   std::map<std::string, int> jobs_;                   ///< job keys of the ledger
   std::map<std::int64_t, std::string> last_state_;    ///< of each version, by its events
-  std::set<std::string> excused_;  ///< central's ids and job keys that a lost ledger knew
+  std::set<std::string> excused_;  ///< central's ids, job keys and objects that a lost ledger knew
+  /// Delivered files at the time a ledger was lost: revision, and how often central had them.
+  std::map<std::string, std::pair<int, std::int64_t>> delivered_;
   std::int64_t last_seq_ = 0;
   Sha256Hex last_hash_;
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,9 +104,16 @@ class NoPages final : public PageRunner {
 /// Up to four uploads beside the engine; which of them end first is chance.
 class SimulatedUploads final : public UploadRunner {
  public:
+  /// Does the ledger know the session of this upload, or nothing of the upload any more?
+  using IsRecorded = std::function<bool(const SendTask&)>;
+
   SimulatedUploads(FileSystem& files, std::filesystem::path root, Uploader& uploader,
-                   Faults& faults)
-      : files_(files), root_(std::move(root)), uploader_(uploader), faults_(faults) {}
+                   Faults& faults, IsRecorded is_recorded)
+      : files_(files),
+        root_(std::move(root)),
+        uploader_(uploader),
+        faults_(faults),
+        is_recorded_(std::move(is_recorded)) {}
   [[nodiscard]] std::size_t room() const override { return kRoom - std::min(kRoom, tasks_.size()); }
   void start(SendTask task) override {
     faults_.reach("start upload");
@@ -113,15 +121,13 @@ class SimulatedUploads final : public UploadRunner {
   }
   [[nodiscard]] std::vector<UploadProgress> take_progress() override {
     for (std::size_t left = tasks_.size(); left > 0; --left) {
-      const SendTask task = tasks_.front();
+      SendTask task = std::move(tasks_.front());
       tasks_.pop_front();
-      if (faults_.random().percent(40)) {
-        tasks_.push_back(task);  // it takes longer
+      const bool waits = !task.session.url.empty() && !is_recorded_(task);
+      if (waits || faults_.random().percent(40)) {
+        tasks_.push_back(std::move(task));  // it takes longer
       } else {
-        const auto tell = [&](const UploadSession& session) {
-          progress_.push_back({task.file, session});
-        };
-        finished_.push_back(send_file(files_, root_, task, uploader_, tell));
+        run(std::move(task));
       }
     }
     return std::exchange(progress_, {});
@@ -131,11 +137,29 @@ class SimulatedUploads final : public UploadRunner {
   }
 
  private:
+  /// An upload whose session is new waits here until the ledger knows of it.
+  struct Waits {};
+
+  void run(SendTask task) {
+    const auto tell = [&](const UploadSession& session) {
+      progress_.push_back({task.file, session});
+      const bool is_new = !session.url.empty() && session.url != task.session.url;
+      task.session = session;
+      if (is_new) throw Waits{};
+    };
+    try {
+      finished_.push_back(send_file(files_, root_, task, uploader_, tell));
+    } catch (const Waits&) {
+      tasks_.push_back(std::move(task));
+    }
+  }
+
   static constexpr std::size_t kRoom = 4;
   FileSystem& files_;
   std::filesystem::path root_;
   Uploader& uploader_;
   Faults& faults_;
+  IsRecorded is_recorded_;
   std::deque<SendTask> tasks_;
   std::vector<UploadProgress> progress_;
   std::vector<SendResult> finished_;

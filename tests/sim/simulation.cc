@@ -56,6 +56,10 @@ Simulation::Simulation(SimulationOptions options)
   };
   central_.before_call = [this](const std::string& call) { fail_call(call, false); };
   central_.after_call = [this](const std::string& call) { fail_call(call, true); };
+  central_.resumable_above_bytes = 1'500;
+  central_.settings = {{"upload_chunk_bytes", 1'024}};
+  central_.storage.piece_bytes = 64;
+  central_.storage_signs = random_.percent(30);
   central_.specs.digest = "specs-1";
   for (const auto& [tag, spec] : simulated_specs()) {
     central_.specs.specs.push_back({tag, 1, nlohmann::json::parse(spec)});
@@ -139,8 +143,10 @@ void Simulation::take_turn() {
     trace_.note("the disk is {}", faults_.is_disk_full ? "full" : "free again");
   } else if (is_stormy && random_.percent(70)) {
     step_wall_clock();
-  } else if (is_stormy) {
+  } else if (is_stormy && random_.percent(50)) {
     put_back_older_ledger();
+  } else if (is_stormy) {
+    damage_ledger();
   }
 }
 
@@ -168,55 +174,67 @@ void Simulation::step_wall_clock() {
 
 void Simulation::step_agent() {
   ++steps_;
-  if (!engine_) {
-    start_agent();
-    return;
-  }
   try {
-    const StepReport report = engine_->step();
-    trace_.note("agent steps: {}", report.worked ? "worked" : "idle");
-    if (!report.worked) pass(std::min<std::int64_t>(report.wait_ms, 2'000));
+    if (!ledger_) {
+      open_ledger();
+    } else if (rebuilder_) {
+      rebuild_ledger();
+    } else if (!engine_) {
+      start_engine();
+    } else {
+      const StepReport report = engine_->step();
+      trace_.note("agent steps: {}", report.worked ? "worked" : "idle");
+      if (!report.worked) pass(std::min<std::int64_t>(report.wait_ms, 2'000));
+    }
   } catch (const Killed&) {
     drop_agent();
   } catch (const Error& error) {
-    throw BrokenPromise(fmt::format("the agent goes on: it ended with {}", error.what()));
+    const bool may_end_start = error.code().id == error_code::kLedgerWriteFailed.id ||
+                               error.code().id == error_code::kFileSystemFailed.id;
+    if (engine_ || !may_end_start) {
+      throw BrokenPromise(fmt::format("the agent goes on: it ended with {}", error.what()));
+    }
+    drop_agent();
+    trace_.note("agent cannot start: {}", error.code().id);
   }
 }
 
-void Simulation::start_agent() {
+void Simulation::open_ledger() {
   faults_.revive();
-  try {
-    ledger_ = std::make_unique<Ledger>(faulty_files_, agent_clock_, state_folder_);
-    if (!ledger_->identity()) {
-      ledger_->enroll({.agent_id = AgentId("agent"),
-                       .tenant_id = TenantId("tenant"),
-                       .tenant_slug = "riverside",
-                       .tenant_name = "Riverside",
-                       .time_zone = "UTC",
-                       .agent_name = "server",
-                       .project_url = "http://localhost"},
-                      central_.specs, nlohmann::json::object());
-    }
-    uploads_ =
-        std::make_unique<SimulatedUploads>(folders_, settings_.export_folder, uploader_, faults_);
-    engine_ = std::make_unique<Engine>(EnginePorts{folders_, agent_clock_, hints_, central_,
-                                                   *uploads_, pages_, local_day_, chance_},
-                                       settings_, *ledger_);
-    trace_.note("agent starts");
-  } catch (const Killed&) {
-    drop_agent();
-  } catch (const Error& error) {
-    drop_agent();
-    trace_.note("agent cannot start: {}", error.code().id);
-    if (error.code().id != error_code::kLedgerWriteFailed.id) {
-      throw BrokenPromise(fmt::format("the agent starts: it ended with {}", error.what()));
-    }
+  ledger_ =
+      std::make_unique<Ledger>(state_files_, agent_clock_, state_folder_, OnDamage::kSetAside);
+  rebuilder_ = std::make_unique<Rebuilder>(Rebuilder::Ports{agent_clock_, central_, chance_},
+                                           *ledger_, "http://localhost");
+  trace_.note("agent starts");
+}
+
+/// A new ledger is filled with what central holds before anything else is done.
+void Simulation::rebuild_ledger() {
+  if (rebuilder_->is_done()) {
+    rebuilder_.reset();
+    return;
   }
+  const StepReport report = rebuilder_->step();
+  trace_.note("agent rebuilds its ledger: {}", report.worked ? "worked" : "waits");
+  if (!report.worked) pass(std::min<std::int64_t>(report.wait_ms, 5'000));
+}
+
+void Simulation::start_engine() {
+  const auto is_recorded = [this](const SendTask& task) {
+    const std::optional<JobFile> file = ledger_->find(task.file);
+    return !file || file->state != FileState::kUploading || file->upload.url == task.session.url;
+  };
+  uploads_ = std::make_unique<SimulatedUploads>(folders_, settings_.export_folder, uploader_,
+                                                faults_, is_recorded);
+  engine_ = std::make_unique<Engine>(
+      EnginePorts{folders_, agent_clock_, hints_, central_, *uploads_, pages_, local_day_, chance_},
+      settings_, *ledger_);
 }
 
 void Simulation::drop_agent() {
   engine_.reset();
   uploads_.reset();
+  rebuilder_.reset();
   ledger_.reset();
 }
 
@@ -248,16 +266,46 @@ void Simulation::put_back_older_ledger() {
   if (!has_copy_) return;
   drop_agent();
   copy_ledger_files(state_folder_ / "copy", state_folder_);
-  oracle_.ledger_was_lost();
+  oracle_.ledger_was_lost(LedgerLoss::kOlder);
   trace_.note("an older ledger is put back");
+}
+
+/// Deleted, full of zeros, or cut off: all of it is to be rebuilt from central.
+void Simulation::damage_ledger() {
+  drop_agent();
+  const std::filesystem::path file = state_folder_ / kLedgerFileName;
+  if (!std::filesystem::exists(file)) return;
+  const std::uintmax_t size = std::filesystem::file_size(file);
+  for (const char* suffix : {"-wal", "-shm"}) {
+    std::filesystem::remove(state_folder_ / (std::string(kLedgerFileName) + suffix));
+  }
+  switch (random_.below(3)) {
+    case 0:
+      trace_.note("the ledger is deleted");
+      std::filesystem::remove(file);
+      break;
+    case 1:
+      trace_.note("the ledger is full of zeros");
+      std::filesystem::resize_file(file, 0);
+      std::filesystem::resize_file(file, size);
+      break;
+    default:
+      trace_.note("the ledger is cut off");
+      std::filesystem::resize_file(file, size / 2);
+      break;
+  }
+  oracle_.ledger_was_lost(LedgerLoss::kWhole);
 }
 
 // ---- central
 
 void Simulation::fail_call(const std::string& call, bool is_done) {
+  if (!is_done) trace_.note("  {}", call);
   faults_.reach(call.c_str());
   if (!faults_.strikes(faults_.weather.calls, call.c_str())) return;
-  if (call == "put") throw Error(error_code::kUploadInterrupted, "send", call, "connection reset");
+  if (call == "put" || call == "sign" || call.starts_with("tus_")) {
+    throw Error(error_code::kUploadInterrupted, "send", call, "connection reset");
+  }
   if (is_done) throw Error(error_code::kNetworkUnreachable, "call", call, "the answer was lost");
   switch (random_.below(3)) {
     case 0:
@@ -315,26 +363,21 @@ void Simulation::settle() {
   trace_.note("the storm is over");
   faults_.weather = {};
   faults_.is_disk_full = false;
-  if (engine_) faults_.revive();
+  if (ledger_) faults_.revive();
   agency_.come_to_rest();
   const std::int64_t began = clock_.steady_ms();
   const int walks = faulty_files_.walks;
   for (int steps = 0; steps < kSettleSteps && clock_.steady_ms() - began < kSettleMs; ++steps) {
-    ++steps_;
-    if (!engine_) {
-      start_agent();
-      continue;
-    }
-    bool has_worked = central_.work();
-    while (has_worked && central_.work()) {
-    }
     if (central_.ledger_rules.is_refused()) {
       trace_.note("central's operator accepts the ledger");
       central_.accept_ledger();
     }
+    bool has_worked = central_.work();
+    while (has_worked && central_.work()) {
+    }
     const std::int64_t before = clock_.steady_ms();
     step_agent();
-    if (clock_.steady_ms() == before) continue;
+    if (clock_.steady_ms() == before || !engine_) continue;
     pass(kSettleStrideMs - 2'000);
     if (faulty_files_.walks > walks && is_settled()) return;
   }
@@ -349,6 +392,7 @@ bool Simulation::is_settled() {
   }
   if (!ledger_->paths_in(PathState::kSettling, 1).empty()) return false;
   if (!ledger_->paths_in(PathState::kDue, 1).empty()) return false;
+  if (!ledger_->files_to_withdraw(1).empty()) return false;
   return ledger_->meta_number(meta::kSyncCursor) == central_.last_seq();
 }
 

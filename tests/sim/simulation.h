@@ -12,6 +12,7 @@
 #include <string>
 
 #include "agent/engine/engine.h"
+#include "agent/engine/rebuilder.h"
 #include "tests/sim/agency.h"
 #include "tests/sim/faulty_files.h"
 #include "tests/sim/oracle.h"
@@ -45,10 +46,13 @@ class Simulation {
   void draw_weather();
   void take_turn();
   void step_agent();
-  void start_agent();
+  void open_ledger();
+  void rebuild_ledger();
+  void start_engine();
   void drop_agent();
   void copy_ledger();
   void put_back_older_ledger();
+  void damage_ledger();
   void pass(std::int64_t ms);
   void step_wall_clock();
   void work_at_central();
@@ -66,6 +70,7 @@ class Simulation {
   FakeClock central_clock_;  // of central
   MemoryFileSystem files_{clock_};
   FaultyFiles faulty_files_{files_, faults_};
+  FaultyFiles state_files_{system_file_system(), faults_};  // SQLite needs a real folder
   AgentClock agent_clock_{clock_, faults_};
   CentralModel central_{central_clock_};
   SimulatedUploader uploader_{central_, faults_};
@@ -81,6 +86,7 @@ class Simulation {
   Oracle oracle_;
 
   std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<Rebuilder> rebuilder_;  // until the ledger knows what central holds
   std::unique_ptr<SimulatedUploads> uploads_;
   std::unique_ptr<Engine> engine_;
   int day_ = 0;

@@ -79,11 +79,14 @@ class Oracle:
         self.ledger = Ledger(state_folder)
 
     def registry(self, prefix=""):
+        """Every file, with its object: where the row says, or where a move has brought it whose answer was lost."""
         return self.loop.database.rows(f"""
             SELECT f.*, o.version, o.size, s.staged_rows FROM ingest.job_file f
               JOIN ingest.tenant t USING (tenant_id)
               LEFT JOIN LATERAL (SELECT o.version, (o.metadata ->> 'size')::bigint AS size FROM storage.objects o
-                                  WHERE o.bucket_id = f.bucket AND o.name = f.object_path) o ON true
+                                  WHERE o.bucket_id = f.bucket AND o.name IN (f.object_path, ingest.processed_path(f.object_path),
+                                        ingest.archive_path(t.slug, f.processed_at, ingest.processed_path(f.object_path)))
+                                  ORDER BY o.name = f.object_path DESC LIMIT 1) o ON true
               LEFT JOIN LATERAL (SELECT count(*) AS staged_rows FROM staging.party r WHERE r.job_file_id = f.job_file_id) s ON true
              WHERE t.slug = '{self.slug}' AND starts_with(f.relative_path, '{prefix}')""")
 

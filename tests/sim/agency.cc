@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace waybill::sim {
 
@@ -24,6 +25,16 @@ const std::vector<std::string>& odd_names() {
       "party_\xE6\x97\xA5\xE6\x9C\xAC.csv",
       "party_#?&=%2F.csv"};
   return kNames;
+}
+
+/// The name that differs in case only, or is the same text composed otherwise; "" without one.
+std::string twin_of(const std::string& name) {
+  const std::vector<std::string>& names = odd_names();
+  for (const auto& [one, other] : {std::pair(0, 1), std::pair(4, 5)}) {
+    if (name == names[one]) return names[other];
+    if (name == names[other]) return names[one];
+  }
+  return "";
 }
 
 FileTag tag_of_odd(const std::string& name) {
@@ -156,7 +167,11 @@ std::int64_t Agency::next_piece_at_steady_ms() const {
 
 void Agency::write_whole(const std::string& name, const FileTag& tag, const std::string& bytes) {
   trace_.note("agency writes {} ({} bytes)", name, bytes.size());
+  const bool is_new = !files_.stat(root_ / name);
   files_.write(root_ / name, bytes);
+  if (is_new && !free_number_.empty() && random_.percent(50)) {
+    files_.reuse_number(root_ / name, std::exchange(free_number_, ""));
+  }
   book(name, {.file_tag = tag, .bytes = bytes});
 }
 
@@ -170,20 +185,24 @@ void Agency::write_hidden(const std::string& name) {
   const std::optional<FileStat> before = files_.stat(root_ / name);
   files_.write(root_ / name, file.bytes);
   files_.touch(root_ / name, before->mtime_ns);
-  file.is_hidden = true;
   trace_.note("agency writes {} and puts its time back", name);
   book(name, file);
 }
 
 void Agency::rewrite(const std::string& name) {
   const FileTag tag = exports_.at(name).file_tag;
-  if (random_.percent(30)) files_.remove(root_ / name);  // renamed into place: another inode
+  if (random_.percent(30)) {  // renamed into place: another inode, or the same number again
+    free_number_ = files_.stat(root_ / name)->file_id;
+    files_.remove(root_ / name);
+  }
   write_whole(name, tag, fresh_bytes(tag));
 }
 
 void Agency::rename(const std::string& name) {
   const Export file = exports_.at(name);
-  const std::string to = fresh_name(file.file_tag);
+  const std::string twin = twin_of(name);
+  const bool is_twin_free = !twin.empty() && !files_.stat(root_ / twin) && !exports_.contains(twin);
+  const std::string to = is_twin_free ? twin : fresh_name(file.file_tag);
   trace_.note("agency renames {} to {}", name, to);
   files_.rename(root_ / name, root_ / to);
   exports_.erase(name);
@@ -200,6 +219,7 @@ void Agency::copy(const std::string& name) {
 
 void Agency::remove(const std::string& name) {
   trace_.note("agency removes {}", name);
+  free_number_ = files_.stat(root_ / name)->file_id;
   files_.remove(root_ / name);
   exports_.erase(name);
 }

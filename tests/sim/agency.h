@@ -26,9 +26,8 @@ struct Export {
   FileTag file_tag{};  ///< empty: no spec takes its name
   std::string bytes{};
   bool is_complete = true;
-  bool is_text = true;     ///< is its name valid UTF-8?
-  bool is_hidden = false;  ///< its newest bytes came without a new size or time
-  int revision = 0;        ///< another one after each change
+  bool is_text = true;  ///< is its name valid UTF-8?
+  int revision = 0;     ///< another one after each change
 };
 
 class Agency {
@@ -89,6 +88,7 @@ class Agency {
   std::set<Sha256Hex> complete_;
   std::vector<Writing> writings_;
   std::vector<std::string> forbidden_;
+  std::string free_number_;  // of a file that is gone; the system may give it to another
   bool is_away_ = false;
   int names_ = 0;
   int contents_ = 0;

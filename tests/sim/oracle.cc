@@ -61,13 +61,17 @@ bool is_of(const CentralModel::File& registered, const std::string& name, const 
          original_of(registered.offer) == sha256_hex(file.bytes);
 }
 
-/// Are all entries of this version at their end, the newest of them for the export that is there?
+/// Are all entries of this version at their end or refused for what they hold, the newest of them
+/// for the export that is there?
 bool is_delivered(const CentralModel& central, const std::string& name, const Export& file,
                   std::int64_t modified_at_ms) {
   bool is_of_this_export = false;
   for (const CentralModel::File& registered : central.files()) {
     if (!is_of(registered, name, file)) continue;
-    if (registered.state != "archived" && registered.state != "duplicate") return false;
+    const bool is_judged = registered.state == "refused" && registered.problem &&
+                           registered.problem->code.starts_with("WB-30");
+    const bool is_taken = registered.state == "archived" || registered.state == "duplicate";
+    if (!is_taken && !is_judged) return false;
     is_of_this_export = registered.offer.modified_at_ms == modified_at_ms;
   }
   return is_of_this_export;
@@ -101,9 +105,14 @@ void Oracle::ledger_was_lost(LedgerLoss loss) {
         loss == LedgerLoss::kWhole && time && is_delivered(world_.central, name, file, *time);
     if (is_known) delivered_[name] = {file.revision, registrations(name, file)};
   }
+  may_be_refused_ |= loss == LedgerLoss::kOlder;
   last_state_.clear();
   last_seq_ = 0;
   last_hash_ = std::string(kChainStart);
+}
+
+void Oracle::check_refused_ledger() {
+  if (!may_be_refused_) broken("central accepts a ledger that nobody has put back: it refuses it");
 }
 
 void Oracle::check() {
@@ -121,6 +130,7 @@ void Oracle::check() {
     if (excused_.contains(path)) continue;
     broken("nothing is sent twice: the object {} was there already", path);
   }
+  may_be_refused_ = false;
 }
 
 void Oracle::read_ledger() {
@@ -307,7 +317,7 @@ std::int64_t Oracle::registrations(const std::string& name, const Export& file) 
 
 void Oracle::check_exports() const {
   for (const auto& [name, file] : world_.agency.exports()) {
-    if (!file.is_text || !file.is_complete || file.is_hidden) continue;
+    if (!file.is_text || !file.is_complete) continue;
     check_export(name, file);
   }
 }

@@ -49,6 +49,8 @@ class Oracle {
   void check_taken_away(const std::string& name, const Export& file) const;
   /// The agent goes on with another ledger, which need not know what central knows by now.
   void ledger_was_lost(LedgerLoss loss);
+  /// Central refuses the ledger.
+  void check_refused_ledger();
 
  private:
   struct Row {  ///< of the ledger's job_file
@@ -82,6 +84,7 @@ class Oracle {
   std::set<std::string> excused_;  ///< central's ids, job keys and objects that a lost ledger knew
   /// Delivered files at the time a ledger was lost: revision, and how often central had them.
   std::map<std::string, std::pair<int, std::int64_t>> delivered_;
+  bool may_be_refused_ = false;  ///< an older ledger was put back, and no day has ended since
   std::int64_t last_seq_ = 0;
   Sha256Hex last_hash_;
 };

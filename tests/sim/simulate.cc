@@ -2,8 +2,12 @@
 //
 //   simulate                         worlds of ten days from seed 1 on, until one fails
 //   simulate --minutes 20            for so long; --from N begins at seed N
-//   simulate --seed S --days N       one world; --trace prints its every event, agent's log
-//   included
+//   simulate --seed S --days N       one world again; --trace prints its every event, with the
+//                                    agent's log: this is how a seed that failed is looked at
+//   --go-on                          many worlds, also after one has failed
+//
+// A failure prints the command that replays it. What was found is mended with a unit test of its
+// own, and its seed goes into seeds.txt, which every test run lives through.
 #include <spdlog/spdlog.h>
 
 #include <chrono>

@@ -369,6 +369,7 @@ void Simulation::settle() {
   const int walks = faulty_files_.walks;
   for (int steps = 0; steps < kSettleSteps && clock_.steady_ms() - began < kSettleMs; ++steps) {
     if (central_.ledger_rules.is_refused()) {
+      oracle_.check_refused_ledger();
       trace_.note("central's operator accepts the ledger");
       central_.accept_ledger();
     }

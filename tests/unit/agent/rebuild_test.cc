@@ -337,7 +337,7 @@ TEST_CASE("rebuild: a withdrawn set is sent again, all of it, when its bytes are
   RebuildFixture f;
   nlohmann::json recipe = EngineFixture::spec("recipe");
   recipe["split_rows"] = 2;
-  f.central.specs.specs[0] = {FileTag("recipe"), 2, recipe};
+  f.central.specs.specs[0] = {FileTag("recipe"), 1, recipe};
   f.central.specs.digest = "specs-2";
   f.run_steps(10);
   const std::string bytes = "code\nA\nB\nC\nD\nE\n";

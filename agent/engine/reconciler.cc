@@ -90,7 +90,8 @@ bool Reconciler::is_let_go(const JobFile& file, const wire::Change& change,
     const JobFile& other = entry.second;
     return other.state == FileState::kRefused && other.file_number != file.file_number &&
            other.relative_path == file.relative_path &&
-           other.original_sha256 == file.original_sha256;
+           other.original_sha256 == file.original_sha256 &&
+           other.export_number == file.export_number;  // another export's fate is its own
   });
   return may_be_let_go && !has_refused_fellow &&
          is_withdrawn(ledger_, file, change.state, change.error);

@@ -410,3 +410,38 @@ TEST_CASE("engine: exported again while central checks it, and sent back, a file
   CHECK(f.states_of("recipe_1.csv") == "archived");
   CHECK(f.central.stagings(sha256_hex("code\nR1\n")) == 1);
 }
+
+// Goal:   one sync that tells of a withdrawal, and of another export that was refused, does not
+//         have bytes sent again that storage has.
+// Method: central retires the first export; the second changes while it is sent, is withdrawn and
+//         offered again; the agent dies when storage has it, and then hears of all that at once.
+TEST_CASE("engine: the refusal of another export does not have a file sent twice",
+          "[agent][engine][withdraw]") {
+  struct Killed {};
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nR1\n");
+  REQUIRE(f.run_until_settled());
+  f.settings.sync_interval_ms = 10'000'000;
+  f.restart();
+  f.run_steps(20);
+  f.central.retire("recipe_1.csv");
+  f.put("recipe_1.csv", "code\nR1\n");
+  const int before = f.central.calls["put"];
+  f.central.before_call = [&](const std::string& call) {
+    if (call == "put" && f.central.calls["put"] == before + 1) f.put("recipe_1.csv", "code\nR1\n");
+  };
+  f.central.after_call = [&](const std::string& call) {
+    if (call == "put" && !f.central.objects.empty() && f.central.files().size() == 2 &&
+        f.central.objects.contains(f.central.files()[1].path)) {
+      throw Killed();
+    }
+  };
+  CHECK_THROWS_AS(f.run_steps(200), Killed);
+  const int sent = f.central.calls["put"];
+  f.central.after_call = [](const std::string&) {};
+  f.restart();
+  REQUIRE(f.run_until_settled());
+  CHECK(f.central.calls["put"] == sent);
+  CHECK(f.central.calls["withdraw_files"] == 1);
+  CHECK(f.states_of("recipe_1.csv") == "refused,archived");
+}

@@ -264,6 +264,7 @@ class Ledger {
   void store_identity(const Identity& identity);
   void store_specs(const wire::Specs& specs);
   bool adopt_file(const wire::HeldFile& file);
+  void expect_path(const std::string& relative_path);
   std::int64_t adopt_job_of(const wire::HeldFile& file);
   void learn_place(const HashedFile& file, const std::vector<JobFile>& parts);
   void put_meta(const char* name, const std::string& value);
@@ -275,6 +276,7 @@ class Ledger {
   void touch_job_of(FileId file);
   void append_local_event(const JobFile& file, const char* kind, nlohmann::json detail);
   Discovery record_hash(const HashedFile& file);
+  bool give_up_other_cut(const HashedFile& file, const std::vector<JobFile>& parts);
   void add_version(const HashedFile& file, std::int32_t export_number);
   void add_part(const HashedFile& file, const FilePart& part, std::int32_t export_number);
   [[nodiscard]] bool stands_for(const std::string& relative_path, const Sha256Hex& original_sha256);

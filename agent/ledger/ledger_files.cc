@@ -141,23 +141,18 @@ bool is_delivered(const JobFile& part) {
          part.state == FileState::kDuplicate;
 }
 
-/// What central told a rebuilt ledger leaves out the parts that it still waits for. Nothing when
-/// central refused the file, or knows it cut otherwise.
-std::vector<FilePart> awaited_parts(const PartPlan& plan, const std::vector<JobFile>& told) {
-  if (told.size() >= plan.parts.size()) return {};
-  std::vector<bool> is_told(plan.parts.size());
-  for (const JobFile& part : told) {
-    const auto place = static_cast<std::size_t>(part.part.number - 1);
-    const bool is_so_cut = static_cast<std::size_t>(part.part_count) == plan.parts.size() &&
-                           plan.parts[place].content_sha256 == part.content_sha256;
-    if (!is_so_cut || is_refused(part)) return {};
-    is_told[place] = true;
-  }
-  std::vector<FilePart> out;
-  for (const FilePart& part : plan.parts) {
-    if (!is_told[static_cast<std::size_t>(part.number - 1)]) out.push_back(part);
-  }
-  return out;
+/// A lost ledger knew of it, and central waits for it, or holds it and has not been asked yet.
+bool is_awaited_anew(const JobFile& part) {
+  return part.is_recovered &&
+         (part.state == FileState::kQueued || part.state == FileState::kUnsettled);
+}
+
+/// Central waits for it cut in another way than the spec of today cuts it.
+bool is_cut_otherwise(const JobFile& part, const PartPlan& plan) {
+  if (!is_awaited_anew(part)) return false;
+  const auto place = static_cast<std::size_t>(part.part.number - 1);
+  return static_cast<std::size_t>(part.part_count) != plan.parts.size() ||
+         plan.parts[place].content_sha256 != part.content_sha256;
 }
 
 }  // namespace
@@ -191,11 +186,11 @@ Discovery Ledger::record_hash(const HashedFile& file) {
     add_version(file, 1);
     return Discovery::kNew;
   }
-  if (const std::vector<FilePart> awaited = awaited_parts(file.plan, parts); !awaited.empty()) {
-    for (const FilePart& part : awaited) add_part(file, part, parts.front().export_number);
-    return see_again(file, parts);
-  }
   const std::int32_t next_export = parts.front().export_number + 1;
+  if (give_up_other_cut(file, parts)) {
+    add_version(file, next_export);
+    return Discovery::kRediscovered;
+  }
   if (std::all_of(parts.begin(), parts.end(), is_delivered)) {
     const bool is_as_delivered =
         has_time_of(parts.front(), file) && (had_these_bytes || parts.front().is_recovered);
@@ -275,6 +270,20 @@ Discovery Ledger::see_again(const HashedFile& file, const std::vector<JobFile>& 
   return stays_refused ? Discovery::kStaysRefused : Discovery::kSame;
 }
 
+/// Of a ledger that was rebuilt: nobody can make the old parts any more. True when there were some.
+bool Ledger::give_up_other_cut(const HashedFile& file, const std::vector<JobFile>& parts) {
+  bool was_there = false;
+  for (const JobFile& part : parts) {
+    if (!is_cut_otherwise(part, file.plan)) continue;
+    was_there = true;
+    move_one({.file = part.file_number,
+              .from = part.state,
+              .event = FileEvent::kChanged,
+              .problem = problem_of_unsent(FileEvent::kChanged)});
+  }
+  return was_there;
+}
+
 void Ledger::add_version(const HashedFile& file, std::int32_t export_number) {
   for (const FilePart& part : file.plan.parts) add_part(file, part, export_number);
 }
@@ -328,8 +337,8 @@ void Ledger::give_up_unsent(const std::string& relative_path, const Sha256Hex& e
   }
   for (const JobFile& version : versions) {
     // A running upload finds out by itself; what was sent already is settled with central.
-    const bool is_unsent =
-        version.state == FileState::kReady || version.state == FileState::kQueued;
+    const bool is_unsent = version.state == FileState::kReady ||
+                           version.state == FileState::kQueued || is_awaited_anew(version);
     if (!is_unsent || version.original_sha256 == except) continue;
     move_one({.file = version.file_number,
               .from = version.state,

@@ -45,9 +45,9 @@ constexpr const char* kFilesToRegister = WAYBILL_SELECT_JOB_FILE
     "                                       'unsettled', 'received')) "
     "ORDER BY f.backfill_number, f.delivery_date, f.file_number LIMIT :limit";
 
-constexpr const char* kFilesToUpload =
-    WAYBILL_SELECT_JOB_FILE "WHERE f.state = 'queued' AND f.gave_up_at_ms = 0 AND " WAYBILL_IS_DUE
-                            "ORDER BY f.file_number LIMIT :limit";
+constexpr const char* kFilesToUpload = WAYBILL_SELECT_JOB_FILE
+    "WHERE f.state = 'queued' AND f.gave_up_at_ms = 0 "
+    "AND f.is_recovered = 0 AND " WAYBILL_IS_DUE "ORDER BY f.file_number LIMIT :limit";
 
 constexpr const char* kFilesToConfirm =
     WAYBILL_SELECT_JOB_FILE "WHERE f.state IN ('uploaded', 'unsettled') AND " WAYBILL_IS_DUE

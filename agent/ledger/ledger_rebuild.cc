@@ -55,6 +55,13 @@ constexpr const char* kAdoptFile = R"sql(
           :withdrawn_at_ms, 1)
 )sql";
 
+// A name with nothing known of it: the next scan reads the file, or finds it gone and gives it up.
+constexpr const char* kExpectPath = R"sql(
+  INSERT INTO path (relative_path, state, size_bytes, mtime_ns, file_id, first_seen_at_ms)
+  VALUES (:relative_path, 'settling', 0, 0, '', :now_ms)
+  ON CONFLICT DO NOTHING
+)sql";
+
 constexpr const char* kLearnPlace = R"sql(
   UPDATE job_file
      SET mtime_ns = :mtime_ns, head_bytes = :head_bytes, begin_byte = :begin_byte,
@@ -70,9 +77,10 @@ bool is_withdrawn(const wire::HeldFile& file) {
   return file.error && file.error->code == error_code::kFileWithdrawn.id;
 }
 
-/// What central's state means here; nothing when the file is to be found by hashing. What was
-/// withdrawn is sent when it is there again, like any file that was gone before it was sent.
+/// What central's state means here. What was withdrawn is sent when it is there again, like any
+/// file that was gone before it was sent.
 std::optional<FileState> state_of(const wire::HeldFile& file) {
+  if (file.state == "awaiting_upload") return FileState::kUnsettled;  // was it sent? ask
   if (file.state == "refused" && is_withdrawn(file)) return FileState::kVanished;
   const std::optional<FileState> state = parse_file_state(file.state);
   const bool is_centrals =
@@ -183,7 +191,15 @@ bool Ledger::adopt_file(const wire::HeldFile& file) {
                            {"file_tag", file.file_tag.value},
                            {"size_bytes", file.size_bytes},
                            {"central_seq", file.seq}}});
+  if (*state == FileState::kUnsettled) expect_path(file.relative_path);
   return true;
+}
+
+void Ledger::expect_path(const std::string& relative_path) {
+  Prepared expect = database_->prepared(sql::kExpectPath);
+  expect->bind(":relative_path", relative_path);
+  expect->bind(":now_ms", clock_.now_ms());
+  expect->exec();
 }
 
 std::int64_t Ledger::adopt_job_of(const wire::HeldFile& file) {

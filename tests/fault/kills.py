@@ -207,13 +207,12 @@ class Kills:
             wrong += [f"{lane.slug}: {path}: no end" for path in lane.wait_settled(timeout_s=SETTLE_TIMEOUT_S)]
         self._no_one_ended_alone()
         deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and any(lane.oracle.check() for lane in self.lanes):
+        while time.monotonic() < deadline and any(lane.oracle.check() + lane.oracle.left_over() for lane in self.lanes):
             time.sleep(1)  # central and ledger may be one sync apart
         for lane in self.lanes:
             lane.agent.process.stop()
-            wrong += [f"{lane.slug}: {sentence}" for sentence in lane.oracle.check() + lane.oracle.chain_of_custody()]
-            unknown = lane.oracle.orphans()[1]
-            wrong += [f"{lane.slug}: {path}: stored, and never registered" for path in unknown]
+            found = lane.oracle.check() + lane.oracle.left_over() + lane.oracle.chain_of_custody()
+            wrong += [f"{lane.slug}: {sentence}" for sentence in found]
         return wrong
 
     def report(self):

@@ -107,12 +107,13 @@ class Nights:
         night(lane.truth, folder)
         began = time.monotonic()
         kill = AgentKill(lane, case) if case and case.kind in KILLS else None
+        mend = kill.mend if kill else lambda: False
         lane.agent.start()
         try:
-            left = lane.wait_settled(folder + "/", NIGHT_TIMEOUT_S, kill.mend if kill else lambda: False)
+            left = lane.wait_settled(folder + "/", NIGHT_TIMEOUT_S, mend)
             lane.line.settle()
             self.central.line.settle()
-            wrong = self._once_more(lambda: lane.oracle.check(folder + "/"))
+            wrong = self._once_more(lane, folder + "/", mend)
             wrong += [f"{path}: no end after {time.monotonic() - began:.0f} s" for path in left]
         finally:
             self._worker_rules.pop(lane.slug, None)
@@ -128,14 +129,17 @@ class Nights:
         return wrong
 
     @staticmethod
-    def _once_more(check):
-        """Central and ledger may be one sync apart for a moment: judged when it stays."""
-        wrong = check()
-        deadline = time.monotonic() + 10
-        while wrong and time.monotonic() < deadline:
+    def _once_more(lane, prefix, mend):
+        """Central and ledger may be one sync apart for a moment: judged when it stays. The agent may be
+        killed as late as here, and its ledger lost."""
+        deadline = time.monotonic() + 20
+        while True:
+            is_again = mend()
+            wrong = [f"{path}: no end" for path in lane.unsettled(prefix)]
+            wrong = wrong or lane.oracle.check(prefix) + lane.oracle.left_over()
+            if not is_again and (not wrong or time.monotonic() > deadline):
+                return wrong
             time.sleep(0.3)
-            wrong = check()
-        return wrong
 
     def _sent_too_often(self, lane, case):
         """No path takes two bodies; only a fault on the way to storage costs a body, and only one."""
@@ -147,8 +151,9 @@ class Nights:
             return wrong
         hit = [step for step in lane.line.exchanges if "/storage/" in step.path
                and (step.fault or case.kind in KILLS and step.number == case.step)]
-        is_new_path = case.kind == "corrupt" or case == ("worker", "portal", case.step)  # central read other bytes
-        allowed = self.clean_bodies + (CHUNKS_MAX if is_new_path else 1 if hit else 0)
+        # Central read other bytes, or what storage had of a file went with the ledger.
+        begins_anew = case.kind == "corrupt" or case == ("worker", "portal", case.step) or case.kind in LEDGER_LOST
+        allowed = self.clean_bodies + (CHUNKS_MAX - 1 if begins_anew else 1 if hit else 0)
         if bodies > allowed:
             wrong.append(f"{bodies} bodies were sent, {allowed} are enough")
         return wrong
@@ -185,7 +190,7 @@ class Numbered(collections.namedtuple("Numbered", "number")):
 def cases_of(exchanges, worker_steps):
     """Every fault at every step where it can happen, and two steps beyond: a fault may lengthen the exchange."""
     cases = [Case("agent", kind, step.number) for step in exchanges for kind in (*AGENT_KINDS, *KILLS)
-             if (step.has_token or kind not in TOKEN_KINDS) and kind not in LEDGER_LOST]
+             if step.has_token or kind not in TOKEN_KINDS]
     cases += [Case("agent", kind, len(exchanges) + more) for more in (1, 2) for kind in AGENT_KINDS
               if kind not in TOKEN_KINDS]
     return cases + [Case("worker", kind, step) for step in range(1, worker_steps + 3) for kind in WORKER_KINDS]

@@ -141,10 +141,10 @@ class Oracle:
         return file["state"] == "refused" and file["error_code"] != WITHDRAWN and bool((file["error"] or {}).get("message"))
 
     def _is_let_go(self, file, registry):
-        """Does central wait for it no longer, or not know yet? With a part goes the whole file."""
-        if file["state"] != "refused" or file["error_code"] == WITHDRAWN:
-            return file["state"] in ("refused", "awaiting_upload")
-        return file["error_code"] == FELLOW_REFUSED and any(
+        """Does central know that it will not come? With a part goes the whole file."""
+        if file["state"] != "refused":
+            return False
+        return file["error_code"] == WITHDRAWN or file["error_code"] == FELLOW_REFUSED and any(
             other["error_code"] == WITHDRAWN and other["relative_path"] == file["relative_path"]
             and other["original_sha256"] == file["original_sha256"] for other in registry)
 
@@ -206,6 +206,14 @@ class Oracle:
               FROM storage.objects o WHERE o.name ~ '^(archive/)?{self.slug}/'
                AND NOT EXISTS (SELECT FROM ingest.job_file f WHERE f.bucket = o.bucket_id AND f.object_path = o.name)""")
         return [row["name"] for row in rows], [row["name"] for row in rows if not row["is_known"]]
+
+    def left_over(self):
+        """What nobody would ever end or remove: jobs that stay open, objects that no file ever had."""
+        jobs = self.loop.database.rows(f"""
+            SELECT j.job_key FROM ingest.job j JOIN ingest.tenant t USING (tenant_id)
+             WHERE t.slug = '{self.slug}' AND j.state = 'open' ORDER BY j.opened_at""")
+        return ([f"{job['job_key']}: the job is still open" for job in jobs]
+                + [f"{path}: stored, and never registered" for path in self.orphans()[1]])
 
     def chain_of_custody(self):
         """Every move in central's log follows the one before it, file by file."""

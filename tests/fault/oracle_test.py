@@ -33,21 +33,24 @@ class OracleTest(unittest.TestCase):
     @classmethod
     def wait_archived(cls):
         ends = {"archived", "refused", "duplicate"}
-        wait_until(lambda: {file["state"] for file in cls.lane.ledger.versions()} == ends and not cls.lane.oracle.check(),
+        oracle = cls.lane.oracle
+        wait_until(lambda: {file["state"] for file in cls.lane.ledger.versions()} == ends and not oracle.check() + oracle.left_over(),
                    30, "a night archived and clean")
 
     def told(self, words):
-        wrong = self.lane.oracle.check()
+        oracle = self.lane.oracle
+        wrong = oracle.check() + oracle.left_over() + oracle.chain_of_custody()
         self.assertTrue(any(words in sentence for sentence in wrong), f"{words}: {wrong}")
 
-    def central_change(self, change, back, words):
+    def central_change(self, change, back, words, is_clean_after=True):
         run = self.lane.loop.database.run
         run("SET session_replication_role = replica; " + change)
         try:
             self.told(words)
         finally:
             run("SET session_replication_role = replica; " + back)
-        self.assertEqual(self.lane.oracle.check(), [])
+        if is_clean_after:
+            self.assertEqual(self.lane.oracle.check() + self.lane.oracle.left_over() + self.lane.oracle.chain_of_custody(), [])
 
     def test_rows_that_are_missing_doubled_or_of_nobody(self):
         self.central_change("CREATE TABLE kept AS SELECT * FROM staging.party WHERE payload ->> 'party_code' LIKE '%small_1-3'; "
@@ -65,6 +68,40 @@ class OracleTest(unittest.TestCase):
         self.central_change("UPDATE ingest.job_file SET state = 'processed', archived_at = NULL WHERE relative_path = '0/small_2.csv' AND state = 'archived'",
                             "UPDATE ingest.job_file SET state = 'archived' WHERE relative_path = '0/small_2.csv' AND state = 'processed'",
                             "at central")
+
+    def test_a_content_that_was_staged_twice(self):
+        self.central_change("INSERT INTO staging.party SELECT r.tenant_id, r.job_id, d.job_file_id, r.source_row, r.natural_key, r.payload "
+                            "FROM staging.party r JOIN ingest.job_file f USING (job_file_id), ingest.job_file d "
+                            "WHERE f.relative_path = '0/small_1.csv' AND d.relative_path = '0/small_3.csv'",
+                            "DELETE FROM staging.party r USING ingest.job_file f WHERE r.job_file_id = f.job_file_id AND f.relative_path = '0/small_3.csv'",
+                            "its staged rows are not its rows, once each: 10 for 5")
+
+    def test_bytes_that_will_not_come_and_are_still_awaited(self):
+        ledger = sqlite3.connect(self.lane.ledger.path)
+        ledger.execute("UPDATE job_file SET state = 'superseded' WHERE relative_path = '0/small_bad.csv'")
+        ledger.commit()
+        try:
+            self.central_change("CREATE TABLE kept AS SELECT * FROM ingest.job_file WHERE relative_path = '0/small_bad.csv'; "
+                                "UPDATE ingest.job_file SET state = 'awaiting_upload', error_code = NULL, error = NULL WHERE relative_path = '0/small_bad.csv'",
+                                "UPDATE ingest.job_file f SET state = 'refused', error_code = k.error_code, error = k.error FROM kept k WHERE f.job_file_id = k.job_file_id; DROP TABLE kept",
+                                "superseded at the edge, awaiting_upload", is_clean_after=False)
+        finally:
+            ledger.execute("UPDATE job_file SET state = 'refused' WHERE relative_path = '0/small_bad.csv'")
+            ledger.commit()
+            ledger.close()
+        self.assertEqual(self.lane.oracle.check(), [])
+
+    def test_what_is_left_over(self):
+        self.central_change("CREATE TABLE kept AS SELECT * FROM ingest.job; UPDATE ingest.job SET state = 'open', closed_at = NULL, completed_at = NULL",
+                            "UPDATE ingest.job j SET state = k.state, closed_at = k.closed_at, completed_at = k.completed_at FROM kept k WHERE j.job_id = k.job_id; DROP TABLE kept", "the job is still open")
+        self.central_change("INSERT INTO storage.objects (bucket_id, name) SELECT bucket_id, 'lane-oracle/2026/nobody/1/file.csv' FROM storage.objects LIMIT 1",
+                            "DELETE FROM storage.objects WHERE name LIKE '%/nobody/%'", "stored, and never registered")
+
+    def test_a_move_that_is_missing_in_centrals_log(self):
+        self.central_change("CREATE TABLE kept AS SELECT e.* FROM ingest.job_event e JOIN ingest.job_file f USING (job_file_id) "
+                            "WHERE f.relative_path = '0/small_2.csv' AND e.to_state = 'verified'; "
+                            "DELETE FROM ingest.job_event e USING kept k WHERE e.tenant_id = k.tenant_id AND e.seq = k.seq",
+                            "INSERT INTO ingest.job_event SELECT * FROM kept; DROP TABLE kept", "leaves verified, the file was received")
 
     def test_objects_that_are_missing_or_altered(self):
         file = next(f for f in self.lane.oracle.registry() if f["relative_path"] == "0/small_2.csv")

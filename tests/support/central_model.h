@@ -442,8 +442,10 @@ class CentralModel final : public CentralApi {
   const File& take(const wire::OpenJobRequest& request, const wire::OfferedFile& offer) {
     const JobKey& key = request.job_key;
     for (File& file : files_) {
-      const bool is_same =
-          file.offer.relative_path == offer.relative_path && is_same_content(file.offer, offer);
+      const bool is_same = file.offer.relative_path == offer.relative_path &&
+                           is_same_content(file.offer, offer) &&
+                           file.offer.content_sha256 == offer.content_sha256 &&
+                           file.offer.part_count == offer.part_count;
       if (is_same && !file.is_retired && file.job_key == key && is_withdrawn(file)) {
         file.problem.reset();
         await_again(file);

@@ -73,6 +73,9 @@ SELECT ingest.revoke_agent(test.id('alder agent'), 'machine replaced', 'tester')
 SELECT is(test.open('second-2', test.offer('recipes/a.csv', 'one, changed')) #>> '{files,0,outcome}', 'upload', 'what a revoked agent left unsent');
 SELECT is((SELECT agent_id FROM ingest.job_file WHERE content_sha256 = test.sha('one, changed')), test.id('second'), 'is taken over by the agent that offers it');
 SELECT is((SELECT count(*) FROM ingest.job_event WHERE event = 'taken_over'), 1::bigint, 'and the log says so');
+SELECT isnt(public.ingest_renew_uploads(ARRAY[(a #>> '{files,3,job_file_id}')::uuid]) #> '{files,0,upload}', 'null', 'or by one that asks where to send it') FROM first;
+SELECT is((SELECT f.agent_id FROM ingest.job_file AS f, first WHERE f.job_file_id = (a #>> '{files,3,job_file_id}')::uuid), test.id('second'), 'which has it from then on');
+SELECT is((SELECT count(*) FROM ingest.job_event WHERE event = 'taken_over'), 2::bigint, 'and the log says that too');
 
 -- the other agency
 SELECT test.as_agent('birch token');

@@ -212,7 +212,7 @@ TEST_CASE("rebuild: files that central still waits for are found and sent once",
   fs::remove(f.file());
   f.central.tokens_expire = false;
   f.start_again();
-  CHECK(f.ask("SELECT count(*) FROM job_file") == "0");
+  CHECK(f.states_of("recipe_1.csv") == "unsettled");
   REQUIRE(f.run_until_settled());
   CHECK(f.states_of("recipe_1.csv") == "archived");
   CHECK(f.central.files().size() == 1);
@@ -241,13 +241,79 @@ TEST_CASE("rebuild: a file in parts whose ledger is lost midway is staged whole,
   fs::remove(f.file());
   f.central.storage.instead = [](const std::string&) { return std::optional<HttpResponse>(); };
   f.start_again();
-  CHECK(f.ask("SELECT count(*) FROM job_file") == std::to_string(taken_before));
+  CHECK(f.ask("SELECT count(*) FROM job_file") == "3");
   REQUIRE(f.run_until_settled(2'000));
   CHECK(f.states_of("recipe_1.csv") == "archived,archived,archived");
   CHECK(f.central.files().size() == 3);
   for (const char* part : {"code\nA\nB\n", "code\nC\nD\n", "code\nE\n"}) {
     CHECK(f.central.stagings(sha256_hex(part)) == 1);
   }
+}
+
+// Goal:   what storage took is not sent again, though nobody had told central of it.
+TEST_CASE("rebuild: a file lost between storage and central is asked for, not sent again",
+          "[agent][rebuild]") {
+  RebuildFixture f;
+  f.central.before_call = [](const std::string& call) {
+    if (call == "confirm_uploads")
+      throw Error(error_code::kCentralUnavailable, "call", call, "away");
+  };
+  f.put("recipe_1.csv", "code\n1\n");
+  f.run_steps(12);
+  REQUIRE(f.states_of("recipe_1.csv") == "uploaded");
+  f.stop();
+  fs::remove(f.file());
+  f.central.before_call = [](const std::string&) {};
+  const int puts = f.central.calls["put"];
+  f.start_again();
+  REQUIRE(f.run_until_settled());
+  CHECK(f.central.calls["put"] == puts);
+  CHECK(f.states_of("recipe_1.csv") == "archived");
+  CHECK(f.central.files().size() == 1);
+}
+
+// Goal:   central does not wait for ever for bytes that only the lost ledger knew of.
+TEST_CASE("rebuild: what is gone or changed since is withdrawn", "[agent][rebuild]") {
+  RebuildFixture f;
+  f.central.tokens_expire = true;
+  f.put("recipe_gone.csv", "code\n1\n");
+  f.put("recipe_changed.csv", "code\n2\n");
+  f.run_steps(20);
+  REQUIRE(f.central.files().size() == 2);
+  f.stop();
+  fs::remove(f.file());
+  f.files.remove(f.root / "recipe_gone.csv");
+  f.put("recipe_changed.csv", "code\n22\n");
+  f.central.tokens_expire = false;
+  f.start_again();
+  REQUIRE(f.run_until_settled());
+  f.run_steps(20);
+  CHECK(f.states_of("recipe_gone.csv") == "vanished");
+  CHECK(f.states_of("recipe_changed.csv") == "superseded,archived");
+  for (const CentralModel::File& file : f.central.files()) {
+    CHECK(file.state != "awaiting_upload");
+  }
+}
+
+// Goal:   parts that no spec of today can make are given up, and the file comes as it is cut now.
+TEST_CASE("rebuild: a file awaited in other parts is sent as it is cut now",
+          "[agent][rebuild][split]") {
+  RebuildFixture f;
+  f.central.tokens_expire = true;
+  f.put("recipe_1.csv", "code\nA\nB\nC\n");
+  f.run_steps(20);
+  REQUIRE(f.central.files().size() == 1);
+  f.stop();
+  fs::remove(f.file());
+  nlohmann::json recipe = f.spec("recipe");
+  recipe["split_rows"] = 2;
+  f.central.specs.specs[0] = {FileTag("recipe"), 2, recipe};
+  f.central.specs.digest = "specs-2";
+  f.central.tokens_expire = false;
+  f.start_again();
+  REQUIRE(f.run_until_settled(1'000));
+  CHECK(f.states_of("recipe_1.csv") == "superseded,archived,archived");
+  CHECK(f.central.files().front().state == "refused");
 }
 
 // Goal:   a touched file is a new export as ever; one central never had the time of is known.

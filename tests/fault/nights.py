@@ -170,13 +170,14 @@ class AgentKill:
     def _look(self, exchange, moment):
         if not self.fired and exchange.number == self.case.step and moment == KILLS[self.case.kind]:
             self.fired = True
-            self.lane.agent.process.child.kill()
+            if self.lane.agent.process:
+                self.lane.agent.process.child.kill()
 
     def mend(self):
         if not self.fired or self.mended:
             return False
         self.mended = True
-        self.lane.agent.process.child.wait()
+        self.lane.agent.process.kill()  # step 1 may come before we know the process that is started
         if self.case.kind in LEDGER_LOST:
             self.lane.lose_ledger(LEDGER_LOST[self.case.kind])
         self.lane.agent.start()

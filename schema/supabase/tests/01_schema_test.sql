@@ -38,6 +38,8 @@ SELECT is_empty($$SELECT nspname, relname FROM our_table AS t WHERE relkind = 'r
 -- Functions
 SELECT is_empty($$SELECT oid::regprocedure FROM our_function
   WHERE NOT coalesce('search_path=""' = ANY (proconfig), false)$$, 'every function has an empty search_path');
+SELECT is_empty($$SELECT f.oid::regprocedure FROM our_function AS f JOIN ingest.entry_point AS e ON e.function = f.pronamespace::regnamespace || '.' || f.proname
+  WHERE e.caller = 'agent' AND NOT coalesce('enable_seqscan=off' = ANY (f.proconfig), false)$$, 'agents'' calls walk by index, also in an almost empty registry');
 SELECT is_empty($$SELECT f.oid::regprocedure FROM our_function AS f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) AS a
   WHERE a.grantee = 0$$, 'PUBLIC may execute none of our functions');
 SELECT set_eq($$SELECT proname::text FROM our_function WHERE has_function_privilege('anon', oid, 'EXECUTE')$$,

@@ -94,5 +94,17 @@ SELECT is((SELECT jsonb_agg(test.state((e ->> 'job_file_id')::uuid)) FROM h, jso
   '["processed", "duplicate", "awaiting_upload", "awaiting_upload"]', 'the first to be verified is staged, its copy a duplicate');
 SELECT is((SELECT count(*) FROM staging.component, h WHERE job_file_id = (a #>> '{1,job_file_id}')::uuid), 0::bigint, 'of which no row is staged');
 
+-- another living agent of the same agency has no say in a file; a revoked agent's file is everybody's
+SELECT test.as_agent('alder token');
+SELECT public.ingest_enroll(ingest.create_enrolment_code('alder', 600, 'x'), 'neighbour', test.sha('neighbour token'), '{}');
+CREATE TEMP TABLE own AS SELECT (test.open('own', test.offer('own.csv', 'own')) #>> '{files,0,job_file_id}')::uuid AS id;
+SELECT test.store(id, 99) FROM own;
+SELECT test.as_agent('neighbour token');
+SELECT is(public.ingest_renew_uploads(ARRAY[id]) #>> '{files,0,error,code}', 'WB-2104', 'it gets no target for it') FROM own;
+SELECT is(test.confirm(id) #>> '{problem,code}', 'WB-2104', 'and cannot confirm it') FROM own;
+SELECT is((SELECT upload_count FROM ingest.job_file JOIN own ON job_file_id = id), 1, 'nor use up its uploads');
+SELECT ingest.revoke_agent(test.id('alder agent'), 'gone', 'x');
+SELECT is(public.ingest_renew_uploads(ARRAY[id]) #>> '{files,0,upload,method}', 'PUT', 'a revoked agent''s it may send') FROM own;
+
 SELECT * FROM finish();
 ROLLBACK;

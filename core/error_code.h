@@ -302,6 +302,41 @@ inline constexpr ErrorCode kQuoteMisplaced{
 inline constexpr ErrorCode kSpecInvalid{"WB-3014", "spec-invalid", ErrorKind::kPermanent,
                                         "Refuses the spec; the last good one stays.",
                                         "Correct the key or value that the message names."};
+inline constexpr ErrorCode kControlCharacter{
+    "WB-3015", "control-character", ErrorKind::kPermanent,
+    "Warns, unless the file spec says otherwise; the character is kept as content.",
+    "Look at the place shown; export text without control characters."};
+inline constexpr ErrorCode kLineEndsMixed{
+    "WB-3016", "line-ends-mixed", ErrorKind::kPermanent,
+    "Warns, unless the file spec says otherwise; the records are read as they end.",
+    "Write the whole file with one kind of line end; two programs may have written it."};
+inline constexpr ErrorCode kDelimiterWrong{
+    "WB-3017", "delimiter-wrong", ErrorKind::kPermanent, "Refuses the file; stages nothing of it.",
+    "Export with the delimiter that the file spec names, or ask central to change the spec."};
+inline constexpr ErrorCode kHeaderUnexpected{
+    "WB-3018", "header-unexpected", ErrorKind::kPermanent,
+    "Refuses the file; stages nothing of it.",
+    "Export without the row of column names, or ask central to change the spec."};
+inline constexpr ErrorCode kValueUnlisted{
+    "WB-3019", "value-unlisted", ErrorKind::kPermanent, "Refuses the file; stages nothing of it.",
+    "Use one of the words that the file spec lists, or ask central to add the new one."};
+inline constexpr ErrorCode kPatternMismatch{
+    "WB-3020", "pattern-mismatch", ErrorKind::kPermanent, "Refuses the file; stages nothing of it.",
+    "Write the value in the form that the file spec describes."};
+inline constexpr ErrorCode kKeyDuplicate{
+    "WB-3021", "key-duplicate", ErrorKind::kPermanent, "Refuses the file; stages nothing of it.",
+    "Export each key once; the row shown repeats the key of an earlier one."};
+inline constexpr ErrorCode kRowCountUnexpected{
+    "WB-3022", "row-count-unexpected", ErrorKind::kPermanent,
+    "Warns, unless the file spec says otherwise.",
+    "Check that the export ran to its end and over all that it should hold."};
+inline constexpr ErrorCode kColumnRenamed{
+    "WB-3023", "column-renamed", ErrorKind::kPermanent,
+    "Warns and reads the column under its other name, which the file spec knows.",
+    "Nothing; the central team may make the new name the spec's own."};
+inline constexpr ErrorCode kColumnMoved{"WB-3024", "column-moved", ErrorKind::kPermanent,
+                                        "Warns and reads the column at its new place.",
+                                        "Nothing; the file spec goes by names."};
 
 // 31xx: containers, lines and dumps
 inline constexpr ErrorCode kContainerDamaged{
@@ -475,6 +510,16 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kValueInvalid,
     &error_code::kQuoteMisplaced,
     &error_code::kSpecInvalid,
+    &error_code::kControlCharacter,
+    &error_code::kLineEndsMixed,
+    &error_code::kDelimiterWrong,
+    &error_code::kHeaderUnexpected,
+    &error_code::kValueUnlisted,
+    &error_code::kPatternMismatch,
+    &error_code::kKeyDuplicate,
+    &error_code::kRowCountUnexpected,
+    &error_code::kColumnRenamed,
+    &error_code::kColumnMoved,
     &error_code::kContainerDamaged,
     &error_code::kContainerUnsafe,
     &error_code::kContainerTooLarge,

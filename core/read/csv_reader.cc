@@ -10,6 +10,16 @@
 
 namespace waybill {
 
+namespace {
+
+/// What is wrong is a byte that is read as content all the same.
+constexpr bool is_content(CsvProblemKind kind) {
+  return kind == CsvProblemKind::kNulByte || kind == CsvProblemKind::kQuoteInsideUnquoted ||
+         kind == CsvProblemKind::kControlCharacter;
+}
+
+}  // namespace
+
 std::string_view CsvRecord::text(const CsvField& field, std::string& scratch) const {
   const std::string_view content = bytes.substr(field.begin, field.end - field.begin);
   if (!field.has_quotes) return content;
@@ -48,7 +58,8 @@ CsvReader::CsvReader(const CsvDialect& dialect, RecordSink on_record, ProblemSin
 void CsvReader::feed(std::string_view bytes) {
   if (stopped_ || bytes.empty()) return;
   block_ = bytes;
-  scan(bytes);
+  if (line_end_is_cut_) compare_cut_line_end(bytes.front() == '\n');
+  if (!stopped_) scan(bytes);
   if (!stopped_) {
     const std::int64_t open_from = std::max<std::int64_t>(record_begin_ - block_begin_, 0);
     carry_.append(bytes.substr(static_cast<std::size_t>(open_from)));
@@ -94,10 +105,11 @@ inline void CsvReader::on_mark(char mark, std::int64_t at) {
     end_field(at);
   } else if (mark == '\n' || mark == '\r') {
     end_record(at);
+    compare_line_end(mark, at);
     count_line_end(mark, at);
     begin_record(at + 1);
-  } else if (mark == '\0') {
-    report(CsvProblemKind::kNulByte, at, line_, field_count_);
+  } else if (mark != dialect_.quote) {
+    report_control(mark, at);
   } else if (at == field_begin_) {
     in_quotes_ = true;
     quote_line_ = line_;
@@ -110,7 +122,8 @@ void CsvReader::on_mark_in_quotes(char mark, std::int64_t at) {
   const bool is_quote = mark == dialect_.quote;
   if (last_quote_ != kNone) {
     // What follows a quote tells what it was: the first half of a pair, the end, or content.
-    const bool follows = at == last_quote_ + 1 && mark != '\0';
+    const bool ends_field = mark == dialect_.delimiter || mark == '\n' || mark == '\r';
+    const bool follows = at == last_quote_ + 1 && (is_quote || ends_field);
     if (follows && is_quote) {
       field_has_quotes_ = true;
       last_quote_ = kNone;
@@ -130,11 +143,19 @@ void CsvReader::on_mark_in_quotes(char mark, std::int64_t at) {
   }
   if (is_quote) {
     last_quote_ = at;
-  } else if (mark == '\0') {
-    report(CsvProblemKind::kNulByte, at, line_, field_count_);
-  } else if (mark != dialect_.delimiter) {
+  } else if (mark == '\n' || mark == '\r') {
     count_line_end(mark, at);
+  } else if (mark != dialect_.delimiter) {
+    report_control(mark, at);
   }
+}
+
+/// A control character that is content; a TAB is as good as a blank.
+void CsvReader::report_control(char mark, std::int64_t at) {
+  if (mark == '\t') return;
+  const bool is_nul = mark == '\0';
+  report(is_nul ? CsvProblemKind::kNulByte : CsvProblemKind::kControlCharacter, at, line_,
+         field_count_);
 }
 
 /// The field behind `field_begin_` ends before `at`; a quoted one has been pushed already.
@@ -203,11 +224,41 @@ inline void CsvReader::count_line_end(char mark, std::int64_t at) {
   ++line_;
 }
 
+/// `mark` ends a line outside quotes. Behind a CR the next byte tells what the line end is.
+inline void CsvReader::compare_line_end(char mark, std::int64_t at) {
+  if (line_ends_are_mixed_ || stopped_) return;
+  if (mark == '\n') {
+    const bool is_second_half = carriage_return_ != kNone && carriage_return_ + 1 == at;
+    if (!is_second_half) compare_line_end(LineEnd::kLineFeed, at, line_);
+    return;
+  }
+  const auto next = static_cast<std::size_t>(at + 1 - block_begin_);
+  line_end_is_cut_ = next == block_.size();
+  if (line_end_is_cut_) return;
+  compare_line_end(block_[next] == '\n' ? LineEnd::kBoth : LineEnd::kCarriageReturn, at, line_);
+}
+
+/// The block before ended with a CR that ended a line.
+void CsvReader::compare_cut_line_end(bool line_feed_follows) {
+  line_end_is_cut_ = false;
+  compare_line_end(line_feed_follows ? LineEnd::kBoth : LineEnd::kCarriageReturn, carriage_return_,
+                   line_ - 1);
+}
+
+void CsvReader::compare_line_end(LineEnd line_end, std::int64_t at, std::int64_t line) {
+  if (first_line_end_ == LineEnd::kUnknown) first_line_end_ = line_end;
+  if (line_end == first_line_end_) return;
+  line_ends_are_mixed_ = true;
+  // What ended here was handed over already: a record, or a blank line behind one.
+  on_problem_({CsvProblemKind::kLineEndsMixed, std::max<std::int64_t>(record_number_ - 1, 1), line,
+               at, CsvProblem::kNoField});
+}
+
 /// Says what is wrong, each kind once a record, and ends the reading where no record end can be
 /// trusted any more.
 void CsvReader::report(CsvProblemKind kind, std::int64_t at, std::int64_t line,
                        std::size_t field_index) {
-  if (kind != CsvProblemKind::kNulByte && kind != CsvProblemKind::kQuoteInsideUnquoted) stop();
+  if (!is_content(kind)) stop();
   const unsigned bit = 1U << static_cast<unsigned>(kind);
   if ((problems_reported_ & bit) != 0) return;
   problems_reported_ |= bit;
@@ -216,6 +267,7 @@ void CsvReader::report(CsvProblemKind kind, std::int64_t at, std::int64_t line,
 
 void CsvReader::finish() {
   if (stopped_) return;
+  if (line_end_is_cut_) compare_cut_line_end(false);
   const std::int64_t end = block_begin_;
   if (in_quotes_) {
     if (last_quote_ != kNone && last_quote_ + 1 == end) {

@@ -71,9 +71,12 @@ enum class CsvProblemKind : std::uint8_t {
   kQuoteInsideUnquoted,  ///< strict: a quote in an unquoted field; read as content
   kRecordTooLong,        ///< longer than the limit; reading ended
   kNulByte,              ///< a NUL; read as content
+  kControlCharacter,     ///< one of ASCII's others, but TAB, CR and LF; read as content
+  kLineEndsMixed,        ///< the first line end that is not like the file's first one
 };
 
-/// Something wrong, and where. Problems of a record come before the record itself.
+/// Something wrong, and where. Each kind is reported once a record, mixed line ends once a file.
+/// Problems of a record come before the record itself; that of its line end comes behind it.
 struct CsvProblem {
   CsvProblemKind kind = CsvProblemKind::kQuoteUnbalanced;
   std::int64_t record_number = 0;
@@ -103,6 +106,8 @@ class CsvReader {
  private:
   static constexpr std::int64_t kNone = -1;
 
+  enum class LineEnd : std::uint8_t { kUnknown, kLineFeed, kCarriageReturn, kBoth };
+
   void scan(std::string_view bytes);
   void on_mark(char mark, std::int64_t at);
   void on_mark_in_quotes(char mark, std::int64_t at);
@@ -111,7 +116,11 @@ class CsvReader {
   void end_quoted_field();
   void end_record(std::int64_t at);
   void begin_record(std::int64_t at);
+  void report_control(char mark, std::int64_t at);
   void count_line_end(char mark, std::int64_t at);
+  void compare_line_end(char mark, std::int64_t at);
+  void compare_line_end(LineEnd line_end, std::int64_t at, std::int64_t line);
+  void compare_cut_line_end(bool line_feed_follows);
   void report(CsvProblemKind kind, std::int64_t at, std::int64_t line, std::size_t field_index);
 
   CsvDialect dialect_;
@@ -130,6 +139,11 @@ class CsvReader {
   // Lines: line_ is that of the next byte; a line feed behind carriage_return_ ends none.
   std::int64_t line_ = 1;
   std::int64_t carriage_return_ = kNone;
+
+  // Line ends outside quotes.
+  LineEnd first_line_end_ = LineEnd::kUnknown;
+  bool line_ends_are_mixed_ = false;
+  bool line_end_is_cut_ = false;  ///< the last byte so far was a CR that ends a line
 
   // The open record.
   std::int64_t record_begin_;

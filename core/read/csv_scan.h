@@ -17,9 +17,13 @@ namespace waybill {
 inline constexpr std::size_t kScanChunkBytes = 64;
 
 struct CsvMarks {
-  std::uint64_t marks = 0;      ///< delimiter, quote, CR, LF or NUL
+  std::uint64_t marks = 0;      ///< delimiter, quote, or a control character (NUL, TAB, CR, LF too)
   std::uint64_t non_ascii = 0;  ///< 0x80 and above
 };
+
+/// Control characters of ASCII: up to the last one below the blank, and DEL.
+inline constexpr char kLastControl = '\x1F';
+inline constexpr char kDelete = '\x7F';
 
 /// The bytes a dialect looks for, ready to compare. Without quoting, `quote` repeats the delimiter.
 class CsvScan {
@@ -32,23 +36,24 @@ class CsvScan {
 #ifdef __SSE2__
     const __m128i delimiter = _mm_set1_epi8(delimiter_);
     const __m128i quote = _mm_set1_epi8(quote_);
-    const __m128i line_feed = _mm_set1_epi8('\n');
-    const __m128i carriage_return = _mm_set1_epi8('\r');
-    const __m128i nul = _mm_setzero_si128();
+    const __m128i last_control = _mm_set1_epi8(kLastControl);
+    const __m128i del = _mm_set1_epi8(kDelete);
     for (unsigned at = 0; at < kScanChunkBytes; at += 16) {
       const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(chunk + at));
-      const __m128i ends =
-          _mm_or_si128(_mm_cmpeq_epi8(bytes, line_feed), _mm_cmpeq_epi8(bytes, carriage_return));
+      // One minimum finds 32 characters at once, line ends among them.
+      const __m128i controls = _mm_or_si128(
+          _mm_cmpeq_epi8(_mm_min_epu8(bytes, last_control), bytes), _mm_cmpeq_epi8(bytes, del));
       const __m128i inner =
           _mm_or_si128(_mm_cmpeq_epi8(bytes, delimiter), _mm_cmpeq_epi8(bytes, quote));
-      const __m128i any = _mm_or_si128(_mm_or_si128(ends, inner), _mm_cmpeq_epi8(bytes, nul));
+      const __m128i any = _mm_or_si128(controls, inner);
       found.marks |= std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(any))} << at;
       found.non_ascii |= std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(bytes))} << at;
     }
 #else
     for (unsigned at = 0; at < kScanChunkBytes; ++at) {
       const char c = chunk[at];
-      const bool is_mark = c == delimiter_ || c == quote_ || c == '\n' || c == '\r' || c == '\0';
+      const bool is_control = static_cast<unsigned char>(c) <= kLastControl || c == kDelete;
+      const bool is_mark = is_control || c == delimiter_ || c == quote_;
       found.marks |= std::uint64_t{is_mark ? 1U : 0U} << at;
       found.non_ascii |= std::uint64_t{static_cast<unsigned char>(c) >> 7U} << at;
     }

@@ -11,19 +11,23 @@ namespace waybill {
 
 namespace {
 
-const ErrorCode& code_of(CsvProblemKind kind) {
+/// nullptr: no finding; the file is read as it stands.
+const ErrorCode* code_of(CsvProblemKind kind) {
   switch (kind) {
     case CsvProblemKind::kQuoteUnbalanced:
-      return error_code::kQuoteUnbalanced;
+      return &error_code::kQuoteUnbalanced;
     case CsvProblemKind::kTextAfterQuote:
     case CsvProblemKind::kQuoteInsideUnquoted:
-      return error_code::kQuoteMisplaced;
+      return &error_code::kQuoteMisplaced;
     case CsvProblemKind::kRecordTooLong:
-      return error_code::kRecordTooLong;
+      return &error_code::kRecordTooLong;
     case CsvProblemKind::kNulByte:
-      return error_code::kNulByte;
+      return &error_code::kNulByte;
+    case CsvProblemKind::kControlCharacter:
+    case CsvProblemKind::kLineEndsMixed:
+      return nullptr;
   }
-  return error_code::kInternal;
+  return &error_code::kInternal;
 }
 
 std::string message_of(CsvProblemKind kind) {
@@ -38,6 +42,10 @@ std::string message_of(CsvProblemKind kind) {
       return fmt::format("the record that starts here is longer than {} bytes", kRecordBytesMax);
     case CsvProblemKind::kNulByte:
       return "a NUL byte; text has none";
+    case CsvProblemKind::kControlCharacter:
+      return "a control character; text has none but tabs and line ends";
+    case CsvProblemKind::kLineEndsMixed:
+      return "this line end is not like the first one of the file";
   }
   return {};
 }
@@ -122,8 +130,10 @@ bool RecordRows::has_good_encoding(const CsvRecord& record) {
 }
 
 void RecordRows::read_problem(const CsvProblem& problem) {
+  const ErrorCode* code = code_of(problem.kind);
+  if (code == nullptr) return;
   problem_record_ = problem.record_number;
-  Finding finding{&code_of(problem.kind),
+  Finding finding{code,
                   message_of(problem.kind),
                   row_of(problem.record_number),
                   problem.line,

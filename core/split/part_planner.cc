@@ -37,6 +37,7 @@ class PartPlanner::Impl {
  private:
   void start();
   void on_record(const CsvRecord& record);
+  void on_problem(const CsvProblem& problem);
   void begin_body(std::int64_t first_record_at);
   [[nodiscard]] bool is_full_before(const CsvRecord& record) const;
   void cut(std::int64_t at);
@@ -97,7 +98,7 @@ void PartPlanner::Impl::start() {
   mark_bytes_ = static_cast<std::int64_t>(mark_bytes);
   records_ = std::make_unique<CsvReader>(
       record_dialect(spec_), [this](const CsvRecord& record) { on_record(record); },
-      [this](const CsvProblem&) { give_up(); }, mark_bytes_);
+      [this](const CsvProblem& problem) { on_problem(problem); }, mark_bytes_);
   const std::size_t of_kept = std::min(mark_bytes, kept_.size());
   records_->feed(std::string_view(kept_).substr(of_kept));
   records_->feed(block_.substr(mark_bytes - of_kept));
@@ -118,6 +119,13 @@ void PartPlanner::Impl::on_record(const CsvRecord& record) {
   if (is_whole_) return;
   ++part_rows_;
   known_to_ = record.byte_offset + static_cast<std::int64_t>(record.bytes.size());
+}
+
+/// Control characters and mixed line ends leave it certain where records begin.
+void PartPlanner::Impl::on_problem(const CsvProblem& problem) {
+  const bool is_harmless = problem.kind == CsvProblemKind::kControlCharacter ||
+                           problem.kind == CsvProblemKind::kLineEndsMixed;
+  if (!is_harmless) give_up();
 }
 
 void PartPlanner::Impl::begin_body(std::int64_t first_record_at) {

@@ -55,6 +55,10 @@ const char* name_of(CsvProblemKind kind) {
       return "record_too_long";
     case CsvProblemKind::kNulByte:
       return "nul_byte";
+    case CsvProblemKind::kControlCharacter:
+      return "control_character";
+    case CsvProblemKind::kLineEndsMixed:
+      return "line_ends_mixed";
   }
   return "";
 }

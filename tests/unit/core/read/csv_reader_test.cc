@@ -24,7 +24,7 @@ std::string show(const CsvRecord& record) {
 
 std::string show(const CsvProblem& problem) {
   constexpr const char* kNames[] = {"unbalanced", "text-after-quote", "quote-inside", "too-long",
-                                    "nul"};
+                                    "nul",        "control",          "mixed"};
   std::string text = std::string(kNames[static_cast<std::size_t>(problem.kind)]) + " in record " +
                      std::to_string(problem.record_number) + " line " +
                      std::to_string(problem.line) + " byte " + std::to_string(problem.byte_offset);
@@ -75,6 +75,11 @@ std::vector<std::string> awkward_files() {
       "a,b\"c,d\"e\nf,g\n",
       "nul\0here,b\n\"in\0quotes\",c\0\n"s,
       "\"q\"\0,a\n"s,
+      "\"q\"\x1F,a\n",
+      "\x01x,\"\x02y\x7F\"\r\n\tz\x0B\r\x0C\n",
+      "a\r\n\rb\nc\r",
+      "\r\r\n",
+      "\"\r\",\"\n\"\r\n\"\r\n\"\n",
       "caf\xC3\xA9,\"\xE6\x97\xA5\xE6\x9C\xAC\"\r\n\xF0\x9F\x8D\x9E,\xFF\n",
       std::string(70, 'x') + "," + std::string(130, 'y') + "\r\n\"" + std::string(63, 'z') +
           "\"\"\",\"" + std::string(64, ',') + "\"\n",
@@ -95,7 +100,8 @@ TEST_CASE("csv: fields, quotes and line ends are read as RFC 4180 says", "[core]
 TEST_CASE("csv: CR, LF and CRLF each end one line, also mixed in one file", "[core][csv]") {
   CHECK(read({"a\rb\nc\r\nd"}) ==
         Story{"record 1 line 1 byte 0: <a>", "record 2 line 2 byte 2: <b>",
-              "record 3 line 3 byte 4: <c>", "record 4 line 4 byte 7: <d>"});
+              "mixed in record 2 line 2 byte 3", "record 3 line 3 byte 4: <c>",
+              "record 4 line 4 byte 7: <d>"});
   CHECK(read({"\"a\rb\nc\r\nd\"\nz"}) ==
         Story{"record 1 line 1 byte 0: <a\rb\nc\r\nd>", "record 2 line 5 byte 11: <z>"});
 }
@@ -150,6 +156,45 @@ TEST_CASE("csv: a NUL byte is named with its place, once a record", "[core][csv]
   CHECK(read({"a\0b,\0\nc,\"\0\"\n"s}) ==
         Story{"nul in record 1 line 1 byte 1 field 0", "record 1 line 1 byte 0: <a\0b> <\0>"s,
               "nul in record 2 line 2 byte 9 field 1", "record 2 line 2 byte 6: <c> <\0>"s});
+}
+
+TEST_CASE("csv: control characters are named with their place, once a record, TABs never",
+          "[core][csv]") {
+  CHECK(read({"a\tb,\x1F\x01\nc,\"\x7F\"\n"}) == Story{"control in record 1 line 1 byte 4 field 1",
+                                                       "record 1 line 1 byte 0: <a\tb> <\x1F\x01>",
+                                                       "control in record 2 line 2 byte 10 field 1",
+                                                       "record 2 line 2 byte 7: <c> <\x7F>"});
+  CHECK(read({"a\x1F\x01"
+              "b\tc\n"},
+             dialect('\x1F', '\x01')) == Story{"record 1 line 1 byte 0: <a> <b\tc>"});
+  // Behind a quote it is content, as any other character.
+  CHECK(read({"\"a\"\tb\n"}) == Story{"text-after-quote in record 1 line 1 byte 2 field 0"});
+  for (int code = 0; code < 256; ++code) {
+    const bool is_control =
+        (code > 0 && code < 0x20 && code != '\t' && code != '\n' && code != '\r') || code == 0x7F;
+    const Story story = read({std::string(70, 'x') + static_cast<char>(code) + "y\n"});
+    INFO(code);
+    CHECK((story.front() == "control in record 1 line 1 byte 70 field 0") == is_control);
+  }
+}
+
+TEST_CASE("csv: the first line end unlike the file's first one is named, once", "[core][csv]") {
+  const auto mixed_in = [](const std::string& bytes) {
+    std::string found;
+    for (const std::string& line : read({bytes})) {
+      if (line.starts_with("mixed")) found += line;
+    }
+    return found;
+  };
+  CHECK(mixed_in("a\r\nb\nc\rd\n") == "mixed in record 2 line 2 byte 4");
+  CHECK(mixed_in("a\nb\r\nc\nd\r\n") == "mixed in record 2 line 2 byte 3");
+  CHECK(mixed_in("a\nb\r") == "mixed in record 2 line 2 byte 3");
+  CHECK(mixed_in("a\rb\r\n") == "mixed in record 2 line 2 byte 3");
+  CHECK(mixed_in("a\r\r\nb") == "mixed in record 1 line 2 byte 2");
+  CHECK(mixed_in("\n\ra") == "mixed in record 1 line 2 byte 1");
+  // Line ends in quotes are content, and a last record without one is usual.
+  CHECK(mixed_in("a,\"x\ny\rz\"\r\nb,\"\n\"\r\nc").empty());
+  CHECK(mixed_in("a\rb\r").empty());
 }
 
 TEST_CASE("csv: a record beyond the limit ends the reading, one at the limit is read",

@@ -97,6 +97,7 @@ std::string odd_csv(std::mt19937& random, bool has_header) {
                                                    "\"quoted, with\nline\"",
                                                    "\"two \"\"quotes\"\"\r\nand lines\"",
                                                    "\xC3\xA4",
+                                                   "bell \x07",
                                                    "\"\"",
                                                    std::string(90, 'x')};
   static const std::vector<std::string> kEnds = {"\n", "\r\n", "\r", "\n\n", "\r\n\r\n\n"};

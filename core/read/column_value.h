@@ -1,25 +1,24 @@
 // ColumnValue: turns the text of one field into the JSON value its column's type asks for.
 //
-// Place:    core; RowReader above, json_text.h below.
+// Place:    core; RowReader above; number_text.h, date_format.h and json_text.h below.
 // Rule:     a number keeps its digits; nothing is rounded, cut or guessed.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/file_spec.h"
+#include "core/read/date_format.h"
 #include "core/read/json_text.h"
+#include "core/read/number_text.h"
 
 namespace waybill {
 
 /// Room a value needs beyond kJsonGrowthMax octets for each octet of its text.
 inline constexpr std::size_t kValueOverheadBytes = kJsonRoomBytes;
-
-/// The longest number that is read; far below what PostgreSQL's numeric holds.
-inline constexpr std::size_t kNumberCharactersMax = 128;
 
 enum class ValueOutcome : std::uint8_t { kFilled, kNull, kInvalid };
 
@@ -32,6 +31,9 @@ class ColumnValue {
   /// value writes nothing.
   [[nodiscard]] ValueOutcome write(std::string_view text, char*& out) const;
 
+  /// What write() would say of `text`, without writing.
+  [[nodiscard]] ValueOutcome check(std::string_view text) const;
+
   /// What a value of this column must be: "a date written as %Y-%m-%d".
   [[nodiscard]] std::string expectation() const;
 
@@ -40,19 +42,13 @@ class ColumnValue {
   [[nodiscard]] std::string_view content(std::string_view text) const;
 
  private:
-  /// One piece of a date format: a directive, or a character that stands for itself.
-  struct DatePiece {
-    bool is_directive = false;
-    bool is_fixed_width = false;  ///< no separator beside it: two digits, not one or two
-    char letter = 0;
-  };
-
   [[nodiscard]] bool is_null(std::string_view content) const;
-  [[nodiscard]] bool write_boolean(std::string_view content, char*& out) const;
-  [[nodiscard]] bool write_date(std::string_view content, char*& out) const;
+  [[nodiscard]] std::optional<bool> boolean_of(std::string_view content) const;
+  /// false: it is none.
+  [[nodiscard]] bool write_number(NumberForm form, std::string_view content, char*& out) const;
 
   ColumnSpec spec_;
-  std::vector<DatePiece> date_pieces_;
+  DateFormat date_format_;
 };
 
 }  // namespace waybill

@@ -59,6 +59,7 @@ std::optional<std::string_view> RowBuilder::join_key() {
 }
 
 void RowBuilder::hand_over(std::int64_t source_row) {
+  if (!sink_) return;
   *out_++ = '}';
   *payload_.get() = '{';  // over the first key's comma
   const std::string_view payload(payload_.get(), static_cast<std::size_t>(out_ - payload_.get()));

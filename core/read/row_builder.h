@@ -21,6 +21,7 @@
 namespace waybill {
 
 /// For each row: begin_row(), put() for every column that is in it, then hand_over() or nothing.
+/// Without a sink the rows are checked all the same, and no JSON is made of them.
 class RowBuilder {
  public:
   explicit RowBuilder(RowSink sink);
@@ -34,7 +35,7 @@ class RowBuilder {
 
   /// `text_bytes`: at most so many octets of text will be put.
   void begin_row(std::size_t text_bytes);
-  /// Writes the column's value; the text is valid UTF-8, and empty when there is none. nullptr, or
+  /// Takes the column's value; the text is valid UTF-8, and empty when there is none. nullptr, or
   /// what is wrong with the value: WB-3006 or WB-3012.
   const ErrorCode* put(MappedColumn& column, std::string_view text);
   void hand_over(std::int64_t source_row);
@@ -42,6 +43,7 @@ class RowBuilder {
   [[nodiscard]] std::vector<ColumnSummary> summary() const;
 
  private:
+  ValueOutcome write(MappedColumn& column, std::string_view text);
   void make_room(std::size_t needed);
   void note_key_part(const MappedColumn& column, std::string_view text, std::string_view json);
   [[nodiscard]] std::optional<std::string_view> join_key();
@@ -62,6 +64,7 @@ class RowBuilder {
 [[nodiscard]] std::string value_problem(const MappedColumn& column, const ErrorCode& code);
 
 inline void RowBuilder::begin_row(std::size_t text_bytes) {
+  if (!sink_) return;
   // The worst a row can become: every octet as \u00XX, every value at its longest.
   const std::size_t needed = keys_bytes_ + kJsonGrowthMax * text_bytes;
   if (needed > payload_capacity_) make_room(needed);
@@ -69,21 +72,28 @@ inline void RowBuilder::begin_row(std::size_t text_bytes) {
   out_ = payload_.get();
 }
 
-inline const ErrorCode* RowBuilder::put(MappedColumn& column, std::string_view text) {
+inline ValueOutcome RowBuilder::write(MappedColumn& column, std::string_view text) {
   char* out = column.write_key(out_);
   const char* const value_begin = out;
   const ValueOutcome outcome = column.value.write(text, out);
   out_ = out;
+  if (column.key_part < 0) return outcome;
+  if (outcome == ValueOutcome::kFilled) {
+    note_key_part(column, text, {value_begin, static_cast<std::size_t>(out - value_begin)});
+  } else {
+    key_parts_[static_cast<std::size_t>(column.key_part)].clear();
+  }
+  return outcome;
+}
+
+inline const ErrorCode* RowBuilder::put(MappedColumn& column, std::string_view text) {
+  const ValueOutcome outcome = sink_ ? write(column, text) : column.value.check(text);
   if (outcome == ValueOutcome::kFilled) {
     ++column.filled;
-    if (column.key_part >= 0) {
-      note_key_part(column, text, {value_begin, static_cast<std::size_t>(out - value_begin)});
-    }
     return nullptr;
   }
   if (outcome == ValueOutcome::kInvalid) return &error_code::kValueInvalid;
   ++column.null;
-  if (column.key_part >= 0) key_parts_[static_cast<std::size_t>(column.key_part)].clear();
   return column.value.spec().required ? &error_code::kValueMissing : nullptr;
 }
 

@@ -318,6 +318,13 @@ TEST_CASE("finding: WB-3011 for a NUL byte, with its column", "[core][row_reader
         Findings{"WB-3011 row 0 line 1 byte 1 column 1"});
 }
 
+TEST_CASE("rows: control characters and mixed line ends refuse no file", "[core][row_reader]") {
+  const Result result = read(items(), kHeader + "A,1,x\x01y\r\nB,2,\x7F\r");
+  CHECK(show(result.findings).empty());
+  REQUIRE(result.rows.size() == 2);
+  CHECK(json::parse(result.rows[0].payload).at("note") == "x\x01y");
+}
+
 TEST_CASE("finding: WB-3012 for a value that is not of its type", "[core][row_reader][finding]") {
   const Result result = read(items(), kHeader + "A,one,x\n\"B\nB\",\"2,5\",y\n");
   CHECK(show(result.findings) == Findings{"WB-3012 row 1 line 2 byte 24 column 2 Quantity",
@@ -442,6 +449,31 @@ TEST_CASE("rows: a file truncated at any byte is read or found broken, never wor
     const Result cut = read(items(), file.substr(0, size));
     for (std::size_t i = 0; i + 1 < cut.rows.size(); ++i) REQUIRE(cut.rows[i] == whole.rows[i]);
     REQUIRE(cut.rows.size() <= whole.rows.size());
+  }
+}
+
+// Goal:   checking alone finds what reading for staging finds.
+// Method: files broken in every way, read with a sink and with none.
+TEST_CASE("rows: without a sink the file is checked all the same", "[core][row_reader]") {
+  using namespace std::string_literals;
+  const std::vector<std::string> files = {
+      kHeader + "A,1,x\nB,.5,\nC,-007,\"z\"\n",
+      kHeader + "A,one,x\n,2,y\nC,3\nD,4,5\" pipe\nE,5,\0\n"s,
+      kHeader + "A,1,\xFF\n",
+      kHeader + "A,1,\"open\n",
+      "Item No,Quantity\n",
+      "",
+  };
+  for (const std::string& file : files) {
+    for (const FileSpec& spec : {items(), spec_with({{"/columns/1/type", "integer"}}),
+                                 spec_with({{"/natural_key", {"quantity", "note"}}})}) {
+      const Result whole = read(spec, file);
+      RowReader reader(spec, {});
+      reader.feed(file);
+      reader.finish();
+      CHECK(show(reader.findings()) == show(whole.findings));
+      CHECK(validation_report(spec, reader) == whole.report);
+    }
   }
 }
 

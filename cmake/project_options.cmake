@@ -7,6 +7,9 @@ if(WAYBILL_SANITIZE)
   # g++ 12 sees uninitialised values in its own headers once sanitizers instrument them.
   target_compile_options(project_options INTERFACE -fsanitize=address,undefined
                          -fno-sanitize-recover=all -fno-omit-frame-pointer
-                         -Wno-maybe-uninitialized)
+                         $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   target_link_options(project_options INTERFACE -fsanitize=address,undefined)
+endif()
+if(WAYBILL_FUZZ)
+  target_compile_options(project_options INTERFACE -fsanitize=fuzzer-no-link)
 endif()

@@ -1,0 +1,176 @@
+// What the fuzz targets share: options taken off an input, cuts, and claims about readings of rows.
+//
+// Place:    tests/fuzz; one target a file beside it. ./dev fuzz runs them under libFuzzer, the test
+//           fuzz_corpus replays the kept inputs.
+// Rule:     a target is a pure function of its input. A claim that does not hold is thrown, and
+//           nobody catches it but the replay.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/file_spec.h"
+#include "core/read/row_reader.h"
+
+namespace waybill::fuzz {
+
+void fuzz_csv(std::string_view input);
+void fuzz_json_lines(std::string_view input);
+void fuzz_fixed_width(std::string_view input);
+void fuzz_transcoding(std::string_view input);
+void fuzz_file_spec(std::string_view input);
+void fuzz_file_names(std::string_view input);
+
+inline void claim(bool holds, const char* what) {
+  if (!holds) throw std::logic_error(what);
+}
+
+/// The input of one run: options at its front, a byte each, then the bytes to read.
+class Input {
+ public:
+  explicit Input(std::string_view bytes) : rest_(bytes) {}
+
+  /// 0 at the end.
+  unsigned take_byte() {
+    if (rest_.empty()) return 0;
+    const auto byte = static_cast<unsigned char>(rest_.front());
+    rest_.remove_prefix(1);
+    return byte;
+  }
+  bool take_flag() { return take_byte() % 2 != 0; }
+  template <class List>
+  const auto& take_choice(const List& list) {
+    return list[take_byte() % std::size(list)];
+  }
+  /// Up to `separator`, which is left out, or to the end.
+  std::string_view take_until(char separator) {
+    const std::string_view text = rest_.substr(0, rest_.find(separator));
+    rest_.remove_prefix(std::min(text.size() + 1, rest_.size()));
+    return text;
+  }
+  [[nodiscard]] std::string_view rest() const { return rest_; }
+
+ private:
+  std::string_view rest_;
+};
+
+/// Stands in a file's values and nowhere else: what may not reach any report.
+inline constexpr std::string_view kMarker = "QZX7MARKER42";
+/// What an input writes to have the marker planted there.
+inline constexpr std::string_view kMarkerSeed = "QZ";
+
+inline std::string plant_markers(std::string_view text) {
+  std::string planted;
+  while (!text.empty()) {
+    const std::size_t at = text.find(kMarkerSeed);
+    planted.append(text.substr(0, at));
+    if (at == std::string_view::npos) break;
+    planted.append(kMarker);
+    text.remove_prefix(at + kMarkerSeed.size());
+  }
+  return planted;
+}
+
+/// Feeds `bytes` in pieces that `seed` chooses: 0 one byte each, below 128 short ones. Each piece
+/// is a copy of its own, so that a read beyond its end is seen.
+template <class Feed>
+void feed_in_cuts(std::string_view bytes, unsigned seed, const Feed& feed) {
+  std::uint32_t random = seed * 2654435761U + 1U;
+  const std::uint32_t longest = seed == 0 ? 1 : seed < 128 ? 9 : 150;
+  while (!bytes.empty()) {
+    random = random * 1664525U + 1013904223U;
+    const std::vector<char> piece(
+        bytes.begin(),
+        bytes.begin() + std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(bytes.size()),
+                                                 1 + (random >> 16U) % longest));
+    feed(std::string_view(piece.data(), piece.size()));
+    bytes.remove_prefix(piece.size());
+  }
+}
+
+/// What RowReader made of a file.
+struct Reading {
+  std::vector<std::string> rows;  ///< source row, natural key and payload in one text
+  std::vector<Finding> findings;
+  ReadSummary summary;
+  std::string report;
+};
+
+enum class Use { kStage, kCheckOnly };
+
+template <class Feed>
+Reading read_rows(const FileSpec& spec, Use use, const Feed& feed_all) {
+  Reading reading;
+  std::int64_t last_row = 0;
+  const RowSink stage = [&](const StagingRow& row) {
+    claim(row.source_row > last_row, "row numbers grow");
+    last_row = row.source_row;
+    claim(nlohmann::json::accept(row.payload_json), "a payload is JSON in UTF-8");
+    claim(row.payload_json.find_first_of("\r\n") == std::string_view::npos, "... on one line");
+    claim(row.payload_json.find('\0') == std::string_view::npos, "... without NUL");
+    reading.rows.push_back(fmt::format("{}\x1e{}\x1e{}", row.source_row,
+                                       row.natural_key.value_or("null"), row.payload_json));
+  };
+  RowReader reader(spec, use == Use::kStage ? stage : RowSink());
+  feed_all([&](std::string_view piece) { reader.feed(piece); });
+  reader.finish();
+  reading.findings = reader.findings();
+  reading.summary = reader.summary();
+  reading.report = validation_report(spec, reader).dump();  // throws on bytes that are no UTF-8
+  return reading;
+}
+
+inline void claim_places(const Reading& reading, std::string_view file) {
+  const auto size = static_cast<std::int64_t>(file.size());
+  const auto lines =
+      1 + std::count_if(file.begin(), file.end(), [](char c) { return c == '\n' || c == '\r'; });
+  const ReadSummary& summary = reading.summary;
+  claim(summary.bytes == size, "all bytes are counted");
+  claim(summary.findings_count >= static_cast<std::int64_t>(reading.findings.size()),
+        "all findings are counted");
+  for (const Finding& finding : reading.findings) {
+    claim(finding.code != nullptr && !finding.message.empty(), "a finding says what it is");
+    claim(finding.byte_offset >= 0 && finding.byte_offset <= size, "offsets lie in the file");
+    claim(finding.line >= 0 && finding.line <= lines, "lines lie in the file");
+    // The record that ended the reading may not count as read.
+    claim(finding.row >= 0 && finding.row <= summary.rows + 1, "rows lie in the file");
+    claim(finding.column_number >= 0, "a column has a number or none");
+  }
+  const auto handed_over = static_cast<std::int64_t>(reading.rows.size());
+  claim(handed_over <= summary.rows, "no row is handed over twice");
+  if (summary.findings_count == 0) {
+    claim(summary.complete, "what ends the reading is a finding");
+    claim(handed_over == summary.rows, "a good file's rows are all handed over");
+  }
+  for (const ColumnSummary& column : summary.columns) {
+    claim(column.filled >= 0 && column.null >= 0 && column.filled + column.null <= summary.rows,
+          "a column is counted once a row");
+  }
+}
+
+/// Reads the file whole and in cuts and compares; the claims about it hold.
+inline Reading claim_same_in_cuts(const FileSpec& spec, std::string_view file, unsigned cut_seed) {
+  const auto feed_cuts = [&](const auto& feed) { feed_in_cuts(file, cut_seed, feed); };
+  Reading whole = read_rows(spec, Use::kStage, [&](const auto& feed) { feed(file); });
+  const Reading cut = read_rows(spec, Use::kStage, feed_cuts);
+  claim(whole.rows == cut.rows, "every cut gives the same rows");
+  claim(whole.report == cut.report, "every cut gives the same findings and summary");
+  claim(whole.report == read_rows(spec, Use::kCheckOnly, feed_cuts).report,
+        "checking alone finds the same");
+  claim_places(whole, file);
+  return whole;
+}
+
+inline void claim_no_marker(const Reading& reading) {
+  claim(reading.report.find(kMarker) == std::string::npos, "no value of the file is in a report");
+}
+
+}  // namespace waybill::fuzz

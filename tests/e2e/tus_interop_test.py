@@ -1,5 +1,6 @@
 """Resumable uploads with parts that nobody here wrote: tus-js-client, and @tus/server."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -10,6 +11,8 @@ import unittest
 from harness import LoopTest
 
 FOLDER = pathlib.Path(__file__).parent / "tus_interop"
+CHUNK = 6 * 1024 * 1024
+HEADER = "Party No,Name,Kind,Street,Postcode,City,Country,E-Mail,Note\n"
 
 
 def node_is_new_enough():
@@ -54,6 +57,39 @@ class TusInteropTest(LoopTest):
         process, url = self.start_tus_server()
         self.run_client(url)
         self.assertIn('"PATCH","status":204', process.log.read_text(encoding="utf-8"))
+
+    # Goal:   the agent is a client of the protocol, not of our stand-in.
+    # Method: its uploads go to @tus/server, which cuts the line in the middle of a chunk; the rest of
+    #         the loop is as ever, up to the rows in staging.
+    def test_the_agents_upload_goes_on_where_the_storage_apis_own_server_is(self):
+        told = len(self.loop.standin.log.read_text(encoding="utf-8"))
+        process, url = self.start_tus_server(drops=1)
+        rows = 24_000
+        content = (HEADER + "".join(f"P{n:05},{'n' * 950},supplier,,,,DE,,\n" for n in range(rows))).encode()
+        self.assertGreater(len(content), 20 << 20)
+        agent = self.agent(project_url=url)
+        self.loop.start_worker()
+        agent.write("parties_20261121_large.csv", content)
+        agent.start()
+        file = self.registered("harbor-kitchen", "parties_20261121_large.csv", {"archived", "refused"})
+        self.assertEqual((file["state"], file["rows_staged"]), ("archived", rows), file["error"])
+        self.assertEqual(agent.process.stop(), 0)
+
+        requests = [json.loads(line) for line in process.log.read_text(encoding="utf-8").splitlines()[1:]]
+        self.assertEqual([r["status"] for r in requests if r["method"] == "POST"], [201])
+        patches = [r for r in requests if r["method"] == "PATCH"]
+        cut = next(number for number, patch in enumerate(patches) if patch["status"] == "cut")
+        self.assertEqual([patch["status"] for patch in patches if patch is not patches[cut]], [204] * (len(patches) - 1))
+        # It asked, and went on there: in the middle of the chunk, with no byte sent twice.
+        between = requests[requests.index(patches[cut]) + 1:requests.index(patches[cut + 1])]
+        self.assertIn({"method": "HEAD", "status": 200}, between)
+        self.assertGreater(patches[cut + 1]["offset"], patches[cut]["offset"])
+        self.assertLess(patches[cut + 1]["offset"], patches[cut]["offset"] + CHUNK)
+        # The stand-in was sent no chunk, and what it was handed is the file.
+        self.assertNotIn("PATCH", self.loop.standin.log.read_text(encoding="utf-8")[told:])
+        stored = [path for path in (self.loop.folder / "objects").rglob("*") if path.is_file() and path.stat().st_size == len(content)]
+        self.assertEqual([hashlib.sha256(path.read_bytes()).hexdigest() for path in stored],
+                         [hashlib.sha256(content).hexdigest()])
 
 
 if __name__ == "__main__":

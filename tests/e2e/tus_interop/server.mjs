@@ -6,7 +6,8 @@
 //         What is finished is handed to the stand-in, and every other request goes there as it is.
 // Needs:  WAYBILL_TEST_PROJECT_URL (the stand-in), WAYBILL_TEST_SECRET_KEY, WAYBILL_TEST_JWT_SECRET,
 //         WAYBILL_TEST_FOLDER. WAYBILL_TEST_DROPS: how many PATCHes lose their connection halfway.
-// Prints: {"url": ...}, then a line of JSON for each request that was answered or cut. No tokens.
+// Prints: {"url": ...}, then a line of JSON for each request that was answered or cut, a PATCH with
+//         the offset it goes on from. No tokens.
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import http from 'node:http'
@@ -135,7 +136,10 @@ const server = http.createServer((request, response) => {
   }
   response.on('close', () => {
     const status = response.writableFinished ? response.statusCode : 'cut'
-    console.log(JSON.stringify({ method: request.method, status }))
+    const offset = request.headers['upload-offset']
+    console.log(
+      JSON.stringify({ method: request.method, status, ...(offset && { offset: Number(offset) }) }),
+    )
   })
   return tusServer.handle(request, response)
 })

@@ -248,6 +248,42 @@ TEST_CASE("retry: storage that asks for a pause gets it", "[agent][give-up]") {
   CHECK(f.clock.steady_ms() - from < 200'000);
 }
 
+// Goal:   a pause is kept over a restart and is no end: at its end the file is tried.
+// Method: storage declines again and again; time goes on second by second, and after each failure
+// the
+//         next try must come between the time that the ledger names and the step after it.
+TEST_CASE("retry: a file waits its pause and is tried at its end, also after a restart",
+          "[agent][give-up]") {
+  SessionFixture f;
+  f.settings.give_up_after = 20;
+  f.restart();
+  f.central.storage.instead = [](const std::string& call) {
+    return call == "put" ? std::optional(HttpResponse{413, {}, "{}"}) : std::nullopt;
+  };
+  f.put("recipe_1.csv", "code\n1\n");
+  const auto puts_become = [&](int count, int seconds) {
+    for (int i = 0; i < seconds && f.central.calls["put"] < count; ++i) {
+      f.engine->step();
+      f.clock.advance(1'000);
+    }
+    return f.central.calls["put"];
+  };
+  REQUIRE(puts_become(1, 60) == 1);
+  for (int tries = 1; tries <= 6; ++tries) {
+    INFO("after try " << tries);
+    for (int i = 0; i < 20 && f.newest("recipe_1.csv").state != FileState::kQueued; ++i) {
+      f.engine->step();
+    }
+    const std::int64_t due_ms = f.newest("recipe_1.csv").next_attempt_at_ms;
+    REQUIRE(due_ms > f.clock.now_ms());
+    if (tries % 2 == 0) f.restart();
+    const auto pause_s = static_cast<int>((due_ms - f.clock.now_ms()) / 1'000);
+    CHECK(puts_become(tries + 1, pause_s) == tries);
+    CHECK(f.clock.now_ms() <= due_ms);
+    REQUIRE(puts_become(tries + 1, 5) == tries + 1);
+  }
+}
+
 TEST_CASE("clocks: a difference is told once, to people and to central, and gone when it is gone",
           "[agent][clock]") {
   SessionFixture f;

@@ -94,6 +94,38 @@ TEST_CASE("withdraw: a file removed before or while it is sent is not waited for
   }
 }
 
+// Goal:   the pause of the next try is the upload's: what is given up meanwhile is withdrawn at
+// once.
+TEST_CASE("withdraw: a file that goes or changes while it waits for its next try is not waited for",
+          "[agent][withdraw][give-up]") {
+  const bool is_changed = GENERATE(false, true);
+  WithdrawFixture f;
+  f.settings.give_up_after = 50;
+  f.restart();
+  f.central.storage.instead = [](const std::string& call) {
+    return call == "put" ? std::optional(HttpResponse{413, {}, "{}"}) : std::nullopt;
+  };
+  f.put("recipe_1.csv", kBefore);
+  constexpr std::int64_t kLongPauseMs = 120'000;  // far longer than a scan and a rest take
+  const auto waits_long = [&] {
+    const auto file = f.central.files().empty() ? JobFile{} : f.newest("recipe_1.csv");
+    return file.state == FileState::kQueued &&
+           file.next_attempt_at_ms > f.clock.now_ms() + kLongPauseMs;
+  };
+  for (int i = 0; i < 5'000 && !waits_long(); ++i) f.step();
+  REQUIRE(waits_long());
+  const std::int64_t due_ms = f.newest("recipe_1.csv").next_attempt_at_ms;
+  if (is_changed) {
+    f.put("recipe_1.csv", kAfter);
+  } else {
+    f.files.remove("/export/recipe_1.csv");
+  }
+  for (int i = 0; i < 60 && f.events("withdrawn") == "0"; ++i) f.step();
+  CHECK(f.events("withdrawn") == "1");
+  CHECK(f.clock.now_ms() < due_ms - kLongPauseMs / 2);
+  CHECK(f.central.files()[0].problem->code == "WB-2115");
+}
+
 TEST_CASE("withdraw: the same bytes come back and are delivered under the same entry",
           "[agent][withdraw]") {
   WithdrawFixture f;

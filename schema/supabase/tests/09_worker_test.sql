@@ -111,7 +111,7 @@ DECLARE
 BEGIN
   c := ingest.claim_next('w', 60);
   v := date_trunc('second', ingest.fail_step((c ->> 'tenant_id')::uuid, (c ->> 'fence')::bigint, (c ->> 'job_file_id')::uuid,
-    '{"code": "WB-4004", "message": "storage did not answer"}', p_transient) - clock_timestamp() + interval '100 milliseconds');
+    '{"code": "WB-4004", "message": "storage did not answer"}', p_transient) - clock_timestamp() + interval '900 milliseconds');  -- the machine may be busy
   IF ingest.claim_next('w', 60) IS NOT NULL THEN
     RAISE EXCEPTION 'the failed step is due at once';
   END IF;

@@ -1,6 +1,6 @@
 # Measurements of the optimised build, each beside a real alternative in the same run. Names choose
 # some of them: read_bench, stage_bench, staging_guard, large_file. What takes long and measures less
-# than it proves runs only when it is named: faults, kills, steady, simulate.
+# than it proves runs only when it is named: faults, kills, steady, simulate, transfer.
 
 bench_wanted() {
   local name=$1
@@ -26,6 +26,12 @@ run_bench() {
   ! bench_named kills "$@" || run_torture kills.py --kills "${WAYBILL_KILLS:-1000}"
   ! bench_named simulate "$@" || "$root/build/release/bin/simulate" --minutes "${WAYBILL_SIMULATE_MINUTES:-20}"
   ! bench_named steady "$@" || run_torture steady.py
+  ! bench_named transfer "$@" || run_transfer
 }
 
 run_torture() { WAYBILL_PROGRAMS="$root/build/release/bin" python3 -B "$root/tests/fault/$1" "${@:2}"; }
+
+# The same tests as in ./dev test, at full size.
+run_transfer() {
+  (cd "$root/tests/e2e" && WAYBILL_PROGRAMS="$root/build/release/bin" WAYBILL_TRANSFER_FULL=1 python3 -B -m unittest -v transfer_test)
+}

@@ -64,12 +64,12 @@ class LoopTest(unittest.TestCase):
             tails = "".join(f"--- {p.name}\n{p.tail()}" for p in self.loop.processes)
             self.fail(f"{error}\n{tails}")
 
-    def registered(self, agency, relative_path, states=FINAL):
+    def registered(self, agency, relative_path, states=FINAL, timeout_s=PATIENCE_S):
         """Waits until central's newest record of this path is in one of `states`, and returns it."""
         def look():
             rows = [row for row in self.loop.files(agency) if row["relative_path"] == relative_path]
             return rows[-1] if rows and rows[-1]["state"] in states else None
-        return self.wait(look, f"{relative_path} at central in {sorted(states)}")
+        return self.wait(look, f"{relative_path} at central in {sorted(states)}", timeout_s)
 
     def local(self, agent, relative_path, states):
         """Waits until the agent itself tells one of `states` of this file, and returns its problem (or {})."""

@@ -1,7 +1,7 @@
 # What the machine must have: Debian packages, and npm packages for tests with foreign clients.
 
 debian_packages=(
-  cmake g++ ninja-build ccache git python3 jq
+  cmake g++ ninja-build ccache git python3 python3-jsonschema jq
   libsqlite3-dev libsqlitecpp-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libpoco-dev
   catch2 libcsv-dev libpq-dev libarchive-dev zlib1g-dev libcli11-dev libfmt-dev libspdlog-dev sqlite3 openssl curl tzdata
   postgresql-15 postgresql-client-15 postgresql-15-pgtap postgresql-15-plpgsql-check

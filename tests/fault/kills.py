@@ -217,11 +217,10 @@ class Kills:
 
     def report(self):
         exports = [export for lane in self.lanes for export in lane.truth.exports]
-        orphans = sum(len(lane.oracle.orphans()[0]) for lane in self.lanes)
         killed = ", ".join(f"{self.killed[victim]} {victim} ({self.met[victim]} in mid-request)" for victim in VICTIMS)
         crashes = f"; {self.killed['server']} of the database's were crashes of the whole server"
         return (f"killed: {killed}{crashes}\n{len(exports)} exports, {sum(not e.is_good for e in exports)} of them bad, "
-                f"{sum(not e.is_last for e in exports)} replaced or removed; {orphans} objects wait for the orphan sweep")
+                f"{sum(not e.is_last for e in exports)} replaced or removed")
 
 
 def arguments():
@@ -244,6 +243,7 @@ def run(args, folder):
         for sentence in wrong:
             print(f"BROKEN {sentence}")
         print(kills.report())
+        wrong += central.sweep()
         print(f"{args.kills} kills in {time.monotonic() - began:.0f} s, {len(wrong)} promises broken")
         if wrong:
             print(f"again: --kills {args.kills} --lanes {args.lanes} --seed {args.seed}")

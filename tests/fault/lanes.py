@@ -25,6 +25,7 @@ SETTLED = {"processed", "archived", "refused", "duplicate", "superseded", "vanis
 SETTINGS = {  # small, so that small files travel in chunks as large ones do
     "resumable_above_bytes": "16384", "upload_chunk_bytes": "16384", "set_wait_s": "20",
 }
+SWEEP_TIMEOUT_S = 120
 AGENT = {  # as fast as the configuration allows
     "ready": {"quiet_ms": 100}, "scan": {"interval_ms": 400}, "sync": {"interval_ms": 1000},
     "delivery": {"close_after_idle_ms": 200}, "upload": {"parallel": 1},
@@ -65,6 +66,22 @@ class Central:
     def lane(self, name, **settings):
         self.lanes.append(Lane(self, name, **settings))
         return self.lanes[-1]
+
+    def sweep(self):
+        """Has the workers remove what no file wants, now and not in a week; what is left of it after a while."""
+        def left():
+            return [path for lane in self.lanes for path in lane.oracle.orphans()[0]]
+        unwanted = left()
+        self.line.reset()
+        for name, value in (("orphan_grace_s", 0), ("orphan_walk_s", 1)):
+            self.loop.database.run(f"SET ROLE service_role; SELECT ingest.put_setting('{name}', '{value}', 'fault test')")
+        deadline = time.monotonic() + SWEEP_TIMEOUT_S
+        while left() and time.monotonic() < deadline:
+            time.sleep(0.5)
+        wrong = [f"unwanted and not swept: {path}" for path in left()]
+        wrong += [f"{lane.slug}: after the sweep: {sentence}" for lane in self.lanes for sentence in lane.oracle.check()]
+        print(f"{len(unwanted)} objects that no file wanted were swept" if not wrong else "\n".join(f"BROKEN {w}" for w in wrong), flush=True)
+        return wrong
 
     def close(self):
         for lane in self.lanes:

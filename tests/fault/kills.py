@@ -23,6 +23,7 @@ from lanes import Central, LoopError, wait_until
 VICTIMS = {"agent": 45, "worker": 25, "standin": 20, "database": 10}  # in hundredths
 MOMENTS = ("head", "half", "forwarded", "answered", "relayed")
 TRIGGER_TIMEOUT_S = 2.0   # nothing is on the line: killed all the same
+QUIET_S = 30  # nothing changed for so long: it is the end
 SETTLE_TIMEOUT_S = 240
 BACKLOG_MAX = 12          # unsettled exports of a lane; more wait
 
@@ -206,14 +207,23 @@ class Kills:
         for lane in self.lanes:
             wrong += [f"{lane.slug}: {path}: no end" for path in lane.wait_settled(timeout_s=SETTLE_TIMEOUT_S)]
         self._no_one_ended_alone()
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline and any(lane.oracle.check() + lane.oracle.left_over() for lane in self.lanes):
-            time.sleep(1)  # central and ledger may be one sync apart
+        self._wait_while_told()
         for lane in self.lanes:
             lane.agent.process.stop()
             found = lane.oracle.check() + lane.oracle.left_over() + lane.oracle.chain_of_custody()
             wrong += [f"{lane.slug}: {sentence}" for sentence in found]
         return wrong
+
+    def _wait_while_told(self):
+        """The archive and the last syncs may still be under way: waits as long as anything changes."""
+        open_ends, changed_at = None, time.monotonic()
+        while time.monotonic() < changed_at + QUIET_S:
+            found = [lane.oracle.check() + lane.oracle.left_over() for lane in self.lanes]
+            if not any(found):
+                return
+            if found != open_ends:
+                open_ends, changed_at = found, time.monotonic()
+            time.sleep(1)
 
     def report(self):
         exports = [export for lane in self.lanes for export in lane.truth.exports]

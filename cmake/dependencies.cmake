@@ -15,3 +15,10 @@ find_package(CLI11 REQUIRED)
 if(WAYBILL_TESTS)
   find_package(Catch2 2 REQUIRED)
 endif()
+
+# Debian's RE2 has no CMake package of its own.
+find_path(RE2_INCLUDE_DIR re2/re2.h REQUIRED)
+find_library(RE2_LIBRARY re2 REQUIRED)
+add_library(re2::re2 UNKNOWN IMPORTED)
+set_target_properties(re2::re2 PROPERTIES
+  IMPORTED_LOCATION "${RE2_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES "${RE2_INCLUDE_DIR}")

@@ -374,6 +374,10 @@ inline constexpr ErrorCode kDumpDamaged{
 inline constexpr ErrorCode kQuirkUnknown{
     "WB-3110", "quirk-unknown", ErrorKind::kPermanent, "Stages nothing; the file stays due.",
     "Update waybill-central, or correct the key quirk of the file spec."};
+inline constexpr ErrorCode kCheckedAtCentral{
+    "WB-3111", "checked-at-central", ErrorKind::kPermanent,
+    "Delivers the file unchecked; central opens and judges it.",
+    "Nothing; read central's answer in `waybill status` after the delivery."};
 
 // 40xx: stored objects
 inline constexpr ErrorCode kObjectMissing{"WB-4001", "object-missing", ErrorKind::kTransient,
@@ -530,6 +534,7 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kDumpTableMissing,
     &error_code::kDumpDamaged,
     &error_code::kQuirkUnknown,
+    &error_code::kCheckedAtCentral,
     &error_code::kObjectMissing,
     &error_code::kSizeMismatch,
     &error_code::kContentMismatch,

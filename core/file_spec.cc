@@ -19,21 +19,23 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kColumnsMax = 1600;  // what a PostgreSQL table can have
 constexpr std::int64_t kSplitBytesMin = 4096;
 constexpr std::int64_t kSplitBytesMax = std::int64_t{5'000'000'000};
 constexpr std::int64_t kSplitRowsMax = std::int64_t{1'000'000'000};
-constexpr std::int64_t kRecordWidthMax = std::int64_t{1} << 20;
 
-constexpr std::array<std::string_view, 21> kSpecKeys = {
-    "file_tag",    "entity",          "description", "file_name",     "name_fields", "format",
-    "container",   "container_entry", "table",       "encoding",      "delimiter",   "quote",
-    "quotes",      "header",          "columns",     "other_columns", "natural_key", "split_rows",
-    "split_bytes", "on_refusal",      "quirk",
-};
-constexpr std::array<std::string_view, 11> kColumnKeys = {
-    "name", "to",          "type",        "date_format",  "required", "start",
-    "trim", "null_values", "true_values", "false_values", "width",
+constexpr std::array<std::string_view, 24> kSpecKeys = {
+    "file_tag",    "entity",
+    "description", "file_name",
+    "name_fields", "format",
+    "container",   "container_entry",
+    "table",       "encoding",
+    "delimiter",   "quote",
+    "quotes",      "header",
+    "columns",     "other_columns",
+    "natural_key", "split_rows",
+    "split_bytes", "on_refusal",
+    "quirk",       "natural_key_unique",
+    "row_count",   "on_finding",
 };
 constexpr std::array<std::string_view, 6> kEntities = {
     "component", "variant", "recipe", "recipe_line", "party", "uom_conversion",
@@ -45,11 +47,10 @@ constexpr std::array<std::string_view, 3> kContainers = {"none", "gzip", "zip"};
 constexpr std::array<std::string_view, 2> kOnRefusal = {"halt", "quarantine"};
 constexpr std::array<std::string_view, 2> kEncodings = {"utf-8", "windows-1252"};
 constexpr std::array<std::string_view, 2> kQuoteRules = {"strict", "lenient"};
-constexpr std::array<std::string_view, 5> kTypes = {"text", "integer", "decimal", "boolean",
-                                                    "date"};
 constexpr std::array<std::string_view, 3> kOtherColumns = {"refuse", "ignore", "keep"};
-constexpr std::string_view kDateDirectives = "YmdHMS%";
 
+constexpr std::array<std::string_view, 2> kRowCountKeys = {"min", "max"};
+constexpr std::int64_t kRowsMax = std::int64_t{1'000'000'000'000};
 constexpr std::string_view kWhat = "file spec";
 
 void require(bool is_good, std::string_view place, const std::string& cause) {
@@ -83,88 +84,6 @@ CsvDialect parse_dialect(const ConfigObject& spec) {
   return dialect;
 }
 
-void check_date_format(const std::string& format, const std::string& place) {
-  std::string seen;
-  for (std::size_t i = 0; i < format.size(); ++i) {
-    if (format[i] != '%') continue;
-    ++i;
-    const bool is_known = i < format.size() && kDateDirectives.find(format[i]) != std::string::npos;
-    require(is_known, place, "allowed after % are: Y, m, d, H, M, S, %");
-    require(format[i] == '%' || seen.find(format[i]) == std::string::npos, place,
-            std::string("has %") + format[i] + " twice");
-    seen += format[i];
-  }
-  for (const char needed : {'Y', 'm', 'd'}) {
-    require(seen.find(needed) != std::string::npos, place, std::string("lacks %") + needed);
-  }
-}
-
-void parse_boolean_words(const ConfigObject& object, ColumnSpec& column) {
-  for (const char* key : {"true_values", "false_values"}) {
-    require(column.type == ColumnType::kBoolean || !object.has(key), object.at(key),
-            "goes with type boolean only");
-  }
-  if (column.type != ColumnType::kBoolean) return;
-  column.true_values = {"true", "t", "yes", "y", "1"};
-  column.false_values = {"false", "f", "no", "n", "0"};
-  if (object.has("true_values")) column.true_values = object.texts("true_values");
-  if (object.has("false_values")) column.false_values = object.texts("false_values");
-  for (const std::string& word : column.true_values) {
-    const bool is_both =
-        std::any_of(column.false_values.begin(), column.false_values.end(),
-                    [&](const std::string& other) { return equal_ignoring_case(word, other); });
-    require(!is_both, object.at("true_values"), "shares a word with false_values");
-  }
-  require(!column.true_values.empty() || !column.false_values.empty(), object.at("true_values"),
-          "must not be empty when false_values is");
-}
-
-ColumnSpec parse_column(const json& value, const std::string& place) {
-  const ConfigObject object(kWhat, value, place, kColumnKeys);
-  ColumnSpec column;
-  column.name = object.name("name");
-  column.to = object.text("to");
-  require(is_file_tag(column.to), object.at("to"),
-          "must be a payload key: a lower-case letter, then up to 62 of a-z, 0-9 and _");
-  column.type = static_cast<ColumnType>(object.choice("type", kTypes));
-  const bool is_date = column.type == ColumnType::kDate;
-  require(is_date || !object.has("date_format"), object.at("date_format"),
-          "goes with type date only");
-  if (is_date) {
-    column.date_format = object.name("date_format");
-    check_date_format(column.date_format, object.at("date_format"));
-  }
-  column.required = object.flag("required", false);
-  column.trim = object.flag("trim", false);
-  column.null_values = object.texts("null_values");
-  for (const std::string& word : column.null_values) {
-    require(!column.trim || trim_ascii_blanks(word) == word, object.at("null_values"),
-            "has a word with blanks at its ends, which trim removes before comparing");
-  }
-  parse_boolean_words(object, column);
-  column.start = static_cast<std::int32_t>(object.number("start", 0, 1, kRecordWidthMax));
-  column.width = static_cast<std::int32_t>(object.number("width", 0, 1, kRecordWidthMax));
-  return column;
-}
-
-std::vector<ColumnSpec> parse_columns(const ConfigObject& spec) {
-  const json& list = spec.need("columns");
-  require(list.is_array() && !list.empty() && list.size() <= kColumnsMax, "columns",
-          "must be a list of 1 to " + std::to_string(kColumnsMax) + " columns");
-  std::vector<ColumnSpec> columns;
-  std::set<std::string, std::less<>> names;
-  std::set<std::string, std::less<>> keys;
-  for (const json& value : list) {
-    const std::string place = "columns[" + std::to_string(columns.size()) + "]";
-    columns.push_back(parse_column(value, place));
-    const ColumnSpec& column = columns.back();
-    require(names.emplace(trim_ascii_blanks(column.name)).second, place + ".name",
-            "is the name of an earlier column too");
-    require(keys.insert(column.to).second, place + ".to", "is filled by an earlier column too");
-  }
-  return columns;
-}
-
 void check_natural_key(const FileSpec& spec) {
   for (std::size_t i = 0; i < spec.natural_key.size(); ++i) {
     const bool is_filled =
@@ -173,6 +92,47 @@ void check_natural_key(const FileSpec& spec) {
     require(is_filled, "natural_key[" + std::to_string(i) + "]",
             "must be the \"to\" of one of the columns");
   }
+}
+
+RowCount parse_row_count(const ConfigObject& spec) {
+  RowCount count;
+  if (!spec.has("row_count")) return count;
+  const ConfigObject object(kWhat, spec.need("row_count"), "row_count", kRowCountKeys);
+  count.min = object.number("min", 0, 1, kRowsMax);
+  count.max = object.number("max", 0, 1, kRowsMax);
+  require(count.max == 0 || count.min <= count.max, "row_count.max", "is below min");
+  return count;
+}
+
+std::string allowed_actions(const Rule& rule) {
+  std::string list;
+  for (const RuleAction action : {RuleAction::kIgnore, RuleAction::kWarn,
+                                  RuleAction::kQuarantineRow, RuleAction::kRefuseFile}) {
+    if (rule.allows(action)) list += (list.empty() ? "" : ", ") + std::string(to_string(action));
+  }
+  return list;
+}
+
+RuleActions parse_on_finding(const ConfigObject& spec) {
+  RuleActions actions;
+  if (!spec.has("on_finding")) return actions;
+  std::vector<std::string_view> names;
+  for (const Rule& rule : rules()) names.push_back(rule.code->name);
+  const ConfigObject object(kWhat, spec.need("on_finding"), "on_finding", names);
+  for (std::size_t i = 0; i < kRuleCount; ++i) {
+    const std::string name(names[i]);
+    if (!object.has(name.c_str())) continue;
+    const std::string word = object.text(name.c_str());
+    bool is_known = false;
+    for (const RuleAction action : {RuleAction::kIgnore, RuleAction::kWarn,
+                                    RuleAction::kQuarantineRow, RuleAction::kRefuseFile}) {
+      if (word != to_string(action) || !rules()[i].allows(action)) continue;
+      actions.set(i, action);
+      is_known = true;
+    }
+    require(is_known, object.at(name), "allowed are: " + allowed_actions(rules()[i]));
+  }
+  return actions;
 }
 
 void check_file_name(const std::string& pattern) {
@@ -239,8 +199,6 @@ bool is_splittable(const FileSpec& spec) {
           spec.format == FileFormat::kFixedWidth);
 }
 
-std::string_view to_string(ColumnType type) { return kTypes[static_cast<std::size_t>(type)]; }
-
 const std::vector<std::string>& entity_names() {
   static const std::vector<std::string> kNames(kEntities.begin(), kEntities.end());
   return kNames;
@@ -266,7 +224,7 @@ FileSpec parse_file_spec(const json& value) {
   parse_format(object, spec);
   parse_container(object, spec);
   spec.dialect = parse_dialect(object);
-  spec.columns = parse_columns(object);
+  spec.columns = parse_columns(object.need("columns"));
   check_places(spec);
   spec.other_columns = static_cast<OtherColumns>(object.choice("other_columns", kOtherColumns));
   const bool has_names =
@@ -276,6 +234,11 @@ FileSpec parse_file_spec(const json& value) {
           "other_columns", "cannot be keep without a header: the columns would have no names");
   spec.natural_key = object.texts("natural_key");
   check_natural_key(spec);
+  spec.natural_key_unique = object.flag("natural_key_unique", false);
+  require(!spec.natural_key_unique || !spec.natural_key.empty(), "natural_key_unique",
+          "says nothing without natural_key");
+  spec.row_count = parse_row_count(object);
+  spec.on_finding = parse_on_finding(object);
   if (object.has("quirk")) spec.quirk = object.name("quirk");
   parse_split(object, spec);
   spec.on_refusal = static_cast<OnRefusal>(object.choice("on_refusal", kOnRefusal));
@@ -318,26 +281,22 @@ void write_format(const FileSpec& spec, json& value) {
   value["quotes"] = kQuoteRules[static_cast<std::size_t>(spec.dialect.quote_rule)];
 }
 
+void write_rules(const FileSpec& spec, json& value) {
+  value["natural_key_unique"] = spec.natural_key_unique;
+  if (spec.row_count.min > 0) value["row_count"]["min"] = spec.row_count.min;
+  if (spec.row_count.max > 0) value["row_count"]["max"] = spec.row_count.max;
+  for (std::size_t i = 0; i < kRuleCount; ++i) {
+    const RuleAction action = spec.on_finding.at(i);
+    if (action == rules()[i].otherwise) continue;
+    value["on_finding"][std::string(rules()[i].code->name)] = to_string(action);
+  }
+}
+
 }  // namespace
 
 json to_json(const FileSpec& spec) {
   json columns = json::array();
-  for (const ColumnSpec& column : spec.columns) {
-    json entry = {{"name", column.name},
-                  {"to", column.to},
-                  {"type", kTypes[static_cast<std::size_t>(column.type)]},
-                  {"required", column.required},
-                  {"trim", column.trim},
-                  {"null_values", column.null_values}};
-    if (column.start > 0) entry["start"] = column.start;
-    if (column.width > 0) entry["width"] = column.width;
-    if (column.type == ColumnType::kDate) entry["date_format"] = column.date_format;
-    if (column.type == ColumnType::kBoolean) {
-      entry["true_values"] = column.true_values;
-      entry["false_values"] = column.false_values;
-    }
-    columns.push_back(std::move(entry));
-  }
+  for (const ColumnSpec& column : spec.columns) columns.push_back(to_json(column));
   json value = {{"file_tag", spec.file_tag.value},
                 {"entity", spec.entity},
                 {"description", spec.description},
@@ -350,6 +309,7 @@ json to_json(const FileSpec& spec) {
                 {"natural_key", spec.natural_key},
                 {"on_refusal", kOnRefusal[static_cast<std::size_t>(spec.on_refusal)]}};
   write_format(spec, value);
+  write_rules(spec, value);
   if (!spec.name_fields.empty()) value["name_fields"] = spec.name_fields;
   if (spec.container == Container::kZip) value["container_entry"] = spec.container_entry;
   if (spec.split_rows > 0) value["split_rows"] = spec.split_rows;

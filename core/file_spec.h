@@ -13,14 +13,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/column_spec.h"
 #include "core/ids.h"
 #include "core/read/csv_reader.h"
 #include "core/read/encoding.h"
+#include "core/rules.h"
 
 namespace waybill {
-
-enum class ColumnType : std::uint8_t { kText, kInteger, kDecimal, kBoolean, kDate };
-[[nodiscard]] std::string_view to_string(ColumnType type);
 
 /// What happens to a column of the file that the spec does not list.
 enum class OtherColumns : std::uint8_t {
@@ -47,19 +46,10 @@ enum class OnRefusal : std::uint8_t {
   kQuarantine,  ///< the file is refused and shown; others go on
 };
 
-/// One column of the file and the payload key it fills. Every listed column must be there.
-struct ColumnSpec {
-  std::string name;  ///< header name; without a header a label, and the column's place counts
-  std::string to;    ///< payload key
-  ColumnType type = ColumnType::kText;
-  std::string date_format;  ///< kDate: %Y %m %d %H %M %S %%, other characters stand for themselves
-  bool required = false;    ///< null is a finding WB-3006
-  bool trim = false;        ///< ASCII blanks around the content are removed first
-  std::vector<std::string> null_values;   ///< besides the empty field, exact
-  std::vector<std::string> true_values;   ///< kBoolean; ASCII case is ignored
-  std::vector<std::string> false_values;  ///< kBoolean
-  std::int32_t start = 0;                 ///< kFixedWidth: first byte of the record, from 1
-  std::int32_t width = 0;                 ///< kFixedWidth: bytes
+/// How many rows a file has; 0: no bound.
+struct RowCount {
+  std::int64_t min = 0;
+  std::int64_t max = 0;
 };
 
 struct FileSpec {
@@ -78,6 +68,9 @@ struct FileSpec {
   std::vector<ColumnSpec> columns;
   OtherColumns other_columns = OtherColumns::kRefuse;
   std::vector<std::string> natural_key;  ///< payload keys whose values name the row; may be empty
+  bool natural_key_unique = false;       ///< a key that an earlier row had is a finding WB-3021
+  RowCount row_count;                    ///< of the whole file, not of its parts
+  RuleActions on_finding;
   std::int64_t split_rows = 0;   ///< a larger file travels in parts of so many rows; 0: no limit
   std::int64_t split_bytes = 0;  ///< ... of at most so many bytes (a longer row alone is a part)
   OnRefusal on_refusal = OnRefusal::kHalt;

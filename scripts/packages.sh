@@ -3,7 +3,7 @@
 debian_packages=(
   cmake g++ ninja-build ccache git python3 python3-jsonschema jq
   libsqlite3-dev libsqlitecpp-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev libpoco-dev
-  catch2 libcsv-dev libpq-dev libarchive-dev zlib1g-dev libcli11-dev libfmt-dev libspdlog-dev sqlite3 openssl curl tzdata
+  catch2 libcsv-dev libpq-dev libarchive-dev zlib1g-dev libcli11-dev libfmt-dev libspdlog-dev libre2-dev sqlite3 openssl curl tzdata
   postgresql-15 postgresql-client-15 postgresql-15-pgtap postgresql-15-plpgsql-check
   libtap-parser-sourcehandler-pgtap-perl
 )

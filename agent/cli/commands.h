@@ -12,6 +12,7 @@ namespace waybill {
 inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
+inline constexpr int kExitRefused = 3;        ///< check: the file would be refused
 inline constexpr int kExitUnknownFile = 4;    ///< trace: the ledger has never seen the file
 inline constexpr int kExitLedgerDamaged = 5;  ///< run: start again, and it is rebuilt
 
@@ -30,8 +31,11 @@ struct CommandOptions {
   bool allow_older = false;
   std::string from_date;  ///< audit export: first delivery date, "" for all
   std::string to_date;
+  std::filesystem::path spec_file;        ///< check: this spec, not the agent's own
+  std::filesystem::path quarantine_file;  ///< check: a new file for the rows that are set aside
 };
 
+int check_file(const CommandOptions& options);
 int run_agent(const CommandOptions& options);
 int enroll_agent(const CommandOptions& options);
 int show_status(const CommandOptions& options);

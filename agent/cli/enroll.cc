@@ -37,7 +37,8 @@ void take_inventory(const Clock& clock, CentralApi& central, Ledger& ledger,
   Rebuilder rebuilder({clock, central, chance}, ledger, project_url);
   while (!rebuilder.is_done()) {
     if (rebuilder.step().worked) continue;
-    std::cout << "What central holds of this agency could not be asked yet; the first start asks.\n";
+    std::cout
+        << "What central holds of this agency could not be asked yet; the first start asks.\n";
     return;
   }
 }

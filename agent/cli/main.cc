@@ -50,6 +50,16 @@ AuditCommands add_audit_commands(CLI::App& app, waybill::CommandOptions& options
   return {verify, to_folder};
 }
 
+CLI::App* add_check_command(CLI::App& app, waybill::CommandOptions& options) {
+  auto* check = app.add_subcommand("check", "what is wrong with a file; nothing is sent");
+  check->add_option("file", options.file, "the file, wherever it lies")->required();
+  check->add_option("--spec", options.spec_file, "by this file spec, not the agent's own");
+  check->add_option("--quarantine", options.quarantine_file,
+                    "write the rows that would be set aside to this new file");
+  check->add_flag("--json", options.as_json, "the preflight report, for programs");
+  return check;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Waybill: carries this agency's exports to its central Supabase.", "waybill");
   app.set_version_flag("--version", "waybill " WAYBILL_VERSION);
@@ -83,6 +93,7 @@ int run(int argc, char** argv) {
   add_backfill_options(*backfill, options);
   const AuditCommands audit = add_audit_commands(app, options);
 
+  const auto* check = add_check_command(app, options);
   auto* retry = app.add_subcommand("retry", "try a file again that was given up, or waits");
   auto* every = retry->add_flag("--all", options.is_all, "every file that was given up");
   retry->add_option("file", options.file, "a file in the export folder")->excludes(every);
@@ -95,6 +106,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? waybill::kExitOk : waybill::kExitUsage;
   }
+  if (*check) return waybill::check_file(options);
   if (*run_command) return waybill::run_agent(options);
   if (*enroll) return waybill::enroll_agent(options);
   if (*backfill) return waybill::backfill_folder(options);

@@ -1,6 +1,7 @@
 #include "agent/ledger/facts.h"
 
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "agent/ledger/database.h"
 #include "agent/ledger/ledger.h"
@@ -9,7 +10,9 @@ namespace waybill {
 
 namespace sql {
 constexpr const char* kFindMeta = "SELECT value FROM meta WHERE name = :name";
-}
+constexpr const char* kListSpecs =
+    "SELECT file_tag, version, spec FROM file_spec ORDER BY file_tag";
+}  // namespace sql
 
 std::string read_meta(LedgerDatabase& database, const char* name) {
   return database.guarded("read", name, [&]() -> std::string {
@@ -30,6 +33,16 @@ std::optional<Identity> read_identity(LedgerDatabase& database) {
   out.time_zone = read_meta(database, meta::kTimeZone);
   out.agent_name = read_meta(database, meta::kAgentName);
   out.project_url = read_meta(database, meta::kProjectUrl);
+  return out;
+}
+
+std::vector<wire::Specs::Entry> read_specs(LedgerDatabase& database) {
+  std::vector<wire::Specs::Entry> out;
+  Prepared list = database.prepared(sql::kListSpecs);
+  while (auto* row = list.next()) {
+    out.push_back({FileTag(row->getColumn(0).getString()), row->getColumn(1).getInt(),
+                   nlohmann::json::parse(row->getColumn(2).getString())});
+  }
   return out;
 }
 

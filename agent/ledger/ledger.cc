@@ -25,8 +25,6 @@ constexpr const char* kAddEvent = R"sql(
           :to_state, :detail, :prev_hash, :hash)
 )sql";
 
-constexpr const char* kListSpecs =
-    "SELECT file_tag, version, spec FROM file_spec ORDER BY file_tag";
 constexpr const char* kDropSpecs = "DELETE FROM file_spec";
 constexpr const char* kAddSpec =
     "INSERT INTO file_spec (file_tag, version, spec) VALUES (:file_tag, :version, :spec)";
@@ -140,15 +138,7 @@ void Ledger::store_identity(const Identity& identity) {
 }
 
 std::vector<wire::Specs::Entry> Ledger::specs() {
-  return database_->guarded("read", "file specs", [&] {
-    std::vector<wire::Specs::Entry> out;
-    Prepared list = database_->prepared(sql::kListSpecs);
-    while (auto* row = list.next()) {
-      out.push_back({FileTag(row->getColumn(0).getString()), row->getColumn(1).getInt(),
-                     nlohmann::json::parse(row->getColumn(2).getString())});
-    }
-    return out;
-  });
+  return database_->guarded("read", "file specs", [&] { return read_specs(*database_); });
 }
 
 std::optional<DeliveryPlan> Ledger::delivery_plan() {

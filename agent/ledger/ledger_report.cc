@@ -121,6 +121,7 @@ LedgerReport::LedgerReport(std::unique_ptr<LedgerDatabase> database)
 
 LedgerReport::~LedgerReport() = default;
 
+std::vector<wire::Specs::Entry> LedgerReport::specs() { return read_specs(*database_); }
 std::optional<Identity> LedgerReport::identity() { return read_identity(*database_); }
 
 std::string LedgerReport::meta(const char* name) { return read_meta(*database_, name); }

@@ -53,6 +53,9 @@ class LedgerReport {
   [[nodiscard]] std::string meta(const char* name);
   [[nodiscard]] std::int64_t meta_number(const char* name);
 
+  /// The file specs as central last pushed them.
+  [[nodiscard]] std::vector<wire::Specs::Entry> specs();
+
   /// When a delivery's day begins, as the plan last known says.
   [[nodiscard]] std::int32_t day_starts_min();
 

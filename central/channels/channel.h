@@ -37,8 +37,8 @@ struct ChannelOptions {
   std::int64_t unpacked_ratio_max = 200;
 };
 
-/// Feed the file in any cut, then finish(). After the first finding no row reaches the sink any
-/// more: such a file is refused as a whole, and what was handed over must be undone by the owner.
+/// Feed the file in any cut, then finish(). After a finding that refuses the file no row reaches
+/// the sink any more, and what was handed over must be undone by the owner.
 class Channel {
  public:
   virtual ~Channel() = default;

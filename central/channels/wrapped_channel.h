@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "central/channels/channel.h"
+#include "core/read/finding_list.h"
 
 namespace waybill {
 
@@ -22,13 +23,13 @@ class WrappedChannel : public Channel {
       : content_(std::move(content)), options_(options) {}
 
   [[nodiscard]] const std::vector<Finding>& findings() const override {
-    return own_.empty() ? content_->findings() : own_.kept();
+    return own_.is_refused() ? own_.kept() : content_->findings();
   }
   [[nodiscard]] ReadSummary summary() const override {
     ReadSummary summary = content_->summary();
     summary.bytes = fed_bytes_;
-    if (own_.empty()) return summary;
-    summary.findings_count = own_.count();
+    if (!own_.is_refused()) return summary;
+    own_.summarize(summary);
     summary.complete = false;
     return summary;
   }
@@ -36,7 +37,7 @@ class WrappedChannel : public Channel {
  protected:
   void count_fed(std::string_view bytes) { fed_bytes_ += static_cast<std::int64_t>(bytes.size()); }
   [[nodiscard]] std::int64_t fed_bytes() const { return fed_bytes_; }
-  [[nodiscard]] bool is_refused() const { return !own_.empty(); }
+  [[nodiscard]] bool is_refused() const { return own_.is_refused(); }
   void refuse(const ErrorCode& code, std::string message, std::int64_t byte_offset = 0) {
     own_.add({&code, std::move(message), 0, 0, byte_offset, "", 0});
   }
@@ -55,14 +56,14 @@ class WrappedChannel : public Channel {
     } else {
       content_->feed(bytes);
     }
-    return own_.empty();
+    return !own_.is_refused();
   }
   void finish_content() { content_->finish(); }
 
  private:
   std::unique_ptr<Channel> content_;
   ChannelOptions options_;
-  FindingList own_;
+  FindingList own_{RuleActions()};
   std::int64_t fed_bytes_ = 0;
   std::int64_t unpacked_bytes_ = 0;
 };

@@ -167,7 +167,7 @@ ReadOutcome read_into(Scratch& scratch, const Trial& trial, const std::string& f
   out.sha256 = plan.original_sha256;
   out.parts = plan.parts.size();
   out.report = validation_report(*trial.spec, *channel);
-  out.is_good = channel->findings().empty();
+  out.is_good = channel->summary().is_accepted();
   if (out.is_good) {
     (void)copy->finish();
   } else {

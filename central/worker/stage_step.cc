@@ -41,9 +41,10 @@ class Staging {
   /// What the partner has to hear of first, or null when the file is good.
   [[nodiscard]] nlohmann::json refusal() const {
     nlohmann::json error;
-    if (!channel_->findings().empty()) {
-      error = to_json(channel_->findings().front());
-      error["count"] = channel_->summary().findings_count;
+    const ReadSummary summary = channel_->summary();
+    if (summary.refusal) {
+      error = to_json(*summary.refusal);
+      error["count"] = summary.findings_count;
     } else if (key_too_long_row_ != 0) {
       error = {
           {"code", error_code::kValueInvalid.id},
@@ -59,7 +60,8 @@ class Staging {
   /// Ends the COPY; throws WB-5003 unless the server took every row that was read.
   [[nodiscard]] StagedCount finish_writing() {
     const StagedCount count = writer_.finish();
-    const std::int64_t read = channel_->summary().rows;
+    const ReadSummary summary = channel_->summary();
+    const std::int64_t read = summary.rows - summary.rows_quarantined;
     if (count.rows + count.skipped != read) {
       throw Error(error_code::kStagingCountMismatch, "stage", claim_.relative_path,
                   fmt::format("{} rows were read, {} arrived", read, count.rows + count.skipped));

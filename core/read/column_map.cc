@@ -18,6 +18,7 @@ char* MappedColumn::write_key(char* out) const {
 
 MappedColumn::MappedColumn(const ColumnSpec& spec, std::size_t index, std::string_view json_key)
     : value(spec), field_index(index) {
+  if (ValueRules::has_any(spec)) rules.emplace(spec);
   std::string text(kJsonRoomBytes + kJsonGrowthMax * json_key.size(), '\0');
   text.resize(static_cast<std::size_t>(write_json_string(text.data(), json_key) - text.data()));
   key_text = "," + text + ":";
@@ -52,6 +53,7 @@ ColumnMap ColumnMap::from_header(const FileSpec& spec, std::vector<std::string> 
     return map;
   }
   map.add_others(spec, is_mapped, problems);
+  map.tell_moved(spec, problems);
   map.mark_natural_key(spec);
   return map;
 }
@@ -73,24 +75,63 @@ MappedColumn& ColumnMap::add_kept(const std::string& name) {
   return columns_.back();
 }
 
+std::size_t ColumnMap::find_name(std::string_view name, std::size_t from) const {
+  const auto begin = names_.begin() + static_cast<std::ptrdiff_t>(std::min(from, names_.size()));
+  const auto found = std::find(begin, names_.end(), trim_ascii_blanks(name));
+  return found == names_.end() ? CsvProblem::kNoField
+                               : static_cast<std::size_t>(found - names_.begin());
+}
+
+/// Where the column is, by its name or by one it had; kNoField when it is not there.
+std::size_t ColumnMap::find_column(const ColumnSpec& column,
+                                   std::vector<HeaderProblem>& problems) const {
+  const std::size_t by_name = find_name(column.name);
+  if (by_name != CsvProblem::kNoField) return by_name;
+  for (const std::string& name : column.renamed_from) {
+    const std::size_t found = find_name(name);
+    if (found == CsvProblem::kNoField) continue;
+    problems.push_back({&error_code::kColumnRenamed,
+                        "the column that the file spec calls otherwise stands here under a name it "
+                        "has had",
+                        names_[found], found});
+    return found;
+  }
+  if (!column.optional) {
+    problems.push_back({&error_code::kColumnMissing, "the header lacks this column", column.name,
+                        CsvProblem::kNoField});
+  }
+  return CsvProblem::kNoField;
+}
+
 void ColumnMap::add_listed(const FileSpec& spec, std::vector<bool>& is_mapped,
                            std::vector<HeaderProblem>& problems) {
   for (const ColumnSpec& column : spec.columns) {
-    const std::string_view wanted = trim_ascii_blanks(column.name);
-    const auto first = std::find(names_.begin(), names_.end(), wanted);
-    if (first == names_.end()) {
-      problems.push_back({&error_code::kColumnMissing, "the header lacks this column", column.name,
-                          CsvProblem::kNoField});
-      continue;
+    const std::size_t first = find_column(column, problems);
+    if (first == CsvProblem::kNoField) continue;
+    add(column, first);
+    is_mapped[first] = true;
+    const std::string name = names_[first];
+    for (std::size_t at = find_name(name, first + 1); at != CsvProblem::kNoField;
+         at = find_name(name, at + 1)) {
+      is_mapped[at] = true;
+      problems.push_back(
+          {&error_code::kHeaderDuplicate, "the header names this column more than once", name, at});
     }
-    add(column, static_cast<std::size_t>(first - names_.begin()));
-    for (auto at = first; at != names_.end(); at = std::find(at + 1, names_.end(), wanted)) {
-      const auto index = static_cast<std::size_t>(at - names_.begin());
-      is_mapped[index] = true;
-      if (at == first) continue;
-      problems.push_back({&error_code::kHeaderDuplicate,
-                          "the header names this column more than once", column.name, index});
+  }
+}
+
+/// Columns are read by name, so another order misreads nothing; it tells of a change at the source.
+void ColumnMap::tell_moved(const FileSpec& spec, std::vector<HeaderProblem>& problems) const {
+  if (spec.on_finding.of(error_code::kColumnMoved) == RuleAction::kIgnore) return;
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < columns_.size() && i < spec.columns.size(); ++i) {
+    const std::size_t index = columns_[i].field_index;
+    if (index < last) {
+      problems.push_back({&error_code::kColumnMoved,
+                          "the file spec lists this column behind one that follows here",
+                          names_[index], index});
     }
+    last = std::max(last, index);
   }
 }
 

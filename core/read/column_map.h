@@ -5,12 +5,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/file_spec.h"
 #include "core/read/column_value.h"
+#include "core/read/value_rules.h"
 
 namespace waybill {
 
@@ -21,7 +23,8 @@ struct MappedColumn {
   MappedColumn(const ColumnSpec& spec, std::size_t index, std::string_view json_key);
 
   ColumnValue value;
-  std::size_t field_index;  ///< 0-based place in the record
+  std::optional<ValueRules> rules;  ///< only when the spec has any for the column
+  std::size_t field_index;          ///< 0-based place in the record
   /// Writes `,"key":`, in chunks of kKeyChunkBytes: the room is key_text's size. The first column's
   /// comma becomes the opening brace.
   char* write_key(char* out) const;
@@ -32,9 +35,11 @@ struct MappedColumn {
   std::ptrdiff_t key_part = -1;  ///< place in the natural key, or -1
   std::int64_t filled = 0;
   std::int64_t null = 0;
+  std::string unique_text;  ///< of a unique column: the row's value, "" when null
 };
 
 /// What is wrong with a header. `field_index` is kNoField when it is about an absent column.
+/// Some are notices: that a column stands elsewhere, or under another name, leaves the map fit.
 struct HeaderProblem {
   const ErrorCode* code = nullptr;
   std::string message;
@@ -44,7 +49,8 @@ struct HeaderProblem {
 
 class ColumnMap {
  public:
-  /// Maps by header names (UTF-8, one a field, as the file has them). Problems leave the map unfit.
+  /// Maps by header names (UTF-8, one a field, as the file has them). Problems that refuse the file
+  /// leave the map unfit.
   static ColumnMap from_header(const FileSpec& spec, std::vector<std::string> names,
                                std::vector<HeaderProblem>& problems);
   /// Maps by place, in the order of the spec's columns.
@@ -63,6 +69,10 @@ class ColumnMap {
 
  private:
   void add(const ColumnSpec& spec, std::size_t field_index);
+  [[nodiscard]] std::size_t find_name(std::string_view name, std::size_t from = 0) const;
+  [[nodiscard]] std::size_t find_column(const ColumnSpec& column,
+                                        std::vector<HeaderProblem>& problems) const;
+  void tell_moved(const FileSpec& spec, std::vector<HeaderProblem>& problems) const;
   void add_listed(const FileSpec& spec, std::vector<bool>& is_mapped,
                   std::vector<HeaderProblem>& problems);
   void add_others(const FileSpec& spec, const std::vector<bool>& is_mapped,

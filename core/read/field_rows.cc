@@ -21,9 +21,7 @@ void FieldRows::name_column(std::size_t index, Finding& finding) const {
   finding.column_number = static_cast<std::int32_t>(index + 1);
 }
 
-void FieldRows::start_rows(ColumnMap map) {
-  builder().start(std::move(map), spec().natural_key.size());
-}
+void FieldRows::start_rows(ColumnMap map) { builder().start(std::move(map), spec()); }
 
 std::string_view FieldRows::decoded(const CsvRecord& record, const CsvField& field) {
   const std::string_view text = record.text(field, unquoted_);
@@ -40,7 +38,18 @@ void FieldRows::write_row(const CsvRecord& record) {
     const ErrorCode* bad = row.put(column, decoded(record, record.fields[column.field_index]));
     if (bad != nullptr) find_value(record, column, *bad, value_problem(column, *bad));
   }
+  if (is_good()) find_known_keys(record);
   if (is_good()) row.hand_over(row_of(record.number));
+}
+
+void FieldRows::find_known_keys(const CsvRecord& record) {
+  builder().check_keys(row_of(record.number), [&](const MappedColumn* column) {
+    if (column != nullptr) {
+      return find_value(record, *column, error_code::kKeyDuplicate, kValueTwice);
+    }
+    add_finding({&error_code::kKeyDuplicate, kKeyTwice, row_of(record.number), record.line,
+                 record.byte_offset, "", 0});
+  });
 }
 
 void FieldRows::find_value(const CsvRecord& record, const MappedColumn& column,
@@ -72,7 +81,10 @@ void CsvRows::take_header(const CsvRecord& record) {
   std::vector<std::string> names;
   for (const CsvField& field : record.fields) names.emplace_back(decoded(record, field));
   std::vector<HeaderProblem> problems;
-  ColumnMap map = ColumnMap::from_header(spec(), std::move(names), problems);
+  ColumnMap map = ColumnMap::from_header(spec(), names, problems);
+  // A first record without one known name may be data, whose values nobody is to see.
+  const bool is_header = problems.empty() || problems[0].code != &error_code::kHeaderMissing;
+  if (is_header) keep_header(std::move(names));
   for (HeaderProblem& problem : problems) {
     Finding finding{problem.code,       std::move(problem.message), 0, record.line,
                     record.byte_offset, std::move(problem.column),  0};
@@ -84,7 +96,7 @@ void CsvRows::take_header(const CsvRecord& record) {
     }
     add_finding(std::move(finding));
   }
-  if (!problems.empty()) {
+  if (!is_good()) {
     end_reading();
     return;
   }

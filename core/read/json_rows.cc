@@ -20,9 +20,13 @@ constexpr std::size_t kNoColumn = CsvProblem::kNoField;
 
 JsonRows::JsonRows(const FileSpec& spec, RowSink sink, std::int64_t first_source_row)
     : RecordRows(spec, std::move(sink), first_source_row) {
-  builder().start(ColumnMap::from_places(spec), spec.natural_key.size());
+  builder().start(ColumnMap::from_places(spec), spec);
   for (std::size_t i = 0; i < spec.columns.size(); ++i) {
     columns_.emplace(trim_ascii_blanks(spec.columns[i].name), i);
+    for (const std::string& name : spec.columns[i].renamed_from) {
+      columns_.emplace(trim_ascii_blanks(name), i);
+      renamed_.emplace(trim_ascii_blanks(name));
+    }
   }
   values_.resize(spec.columns.size());
 }
@@ -34,12 +38,12 @@ void JsonRows::name_place(const CsvRecord& /*record*/, std::size_t /*offset*/,
 void JsonRows::take_record(const CsvRecord& line, bool is_broken) {
   if (is_broken) return;
   if (line.field_count > 1) {
-    return refuse(line, line.fields.front().end, error_code::kNulByte, "a NUL byte; text has none");
+    return find(line, line.fields.front().end, error_code::kNulByte, "a NUL byte; text has none");
   }
   JsonScan scan(line.bytes);
   if (!scan.read_object(members_)) {
-    return refuse(line, std::min(scan.at(), line.bytes.size()), error_code::kLineNotAnObject,
-                  "a line must be one JSON object; this one stops being that here");
+    return find(line, std::min(scan.at(), line.bytes.size()), error_code::kLineNotAnObject,
+                "a line must be one JSON object; this one stops being that here");
   }
   if (read_members(line)) write_row(line);
 }
@@ -52,8 +56,8 @@ bool JsonRows::read_members(const CsvRecord& line) {
     if (!match_member(line, i)) return false;
   }
   if (listed_found_ > 0 || members_.empty()) return true;
-  refuse(line, 0, error_code::kColumnMissing,
-         "the object holds none of the columns of the file spec");
+  find(line, 0, error_code::kColumnMissing,
+       "the object holds none of the columns of the file spec");
   return false;
 }
 
@@ -61,7 +65,7 @@ bool JsonRows::match_member(const CsvRecord& line, std::size_t member) {
   const std::string_view key = text_of(line, members_[member].key);
   const std::size_t offset = members_[member].key.begin;
   if (key.find('\0') != std::string_view::npos) {
-    refuse(line, offset, error_code::kNulByte, "a key holds a NUL; text has none");
+    find(line, offset, error_code::kNulByte, "a key holds a NUL; text has none");
     return false;
   }
   // Lines of one export have their keys in one order.
@@ -71,6 +75,7 @@ bool JsonRows::match_member(const CsvRecord& line, std::size_t member) {
     column = guess;
   } else if (const auto found = columns_.find(std::string(key)); found != columns_.end()) {
     column = found->second;
+    if (!renamed_.empty()) tell_renamed(line, offset, key);
   } else {
     if (!take_other_key(line, offset, key)) return false;
     if (spec().other_columns == OtherColumns::kIgnore) return true;
@@ -80,28 +85,34 @@ bool JsonRows::match_member(const CsvRecord& line, std::size_t member) {
   return set_value(line, members_[member], column);
 }
 
+/// Says once a file that a column stands under a name it has had.
+void JsonRows::tell_renamed(const CsvRecord& line, std::size_t offset, std::string_view key) {
+  if (renamed_.erase(std::string(key)) == 0) return;
+  find(line, offset, error_code::kColumnRenamed,
+       "the column that the file spec calls otherwise stands here under a name it has had", key);
+}
+
 /// A key that the spec does not list: false when it refuses the line.
 bool JsonRows::take_other_key(const CsvRecord& line, std::size_t offset, std::string_view key) {
   if (spec().other_columns == OtherColumns::kIgnore) return true;
   if (spec().other_columns == OtherColumns::kRefuse) {
     // Only where listed keys stand too is a key sure to be a name, not a value of the agency.
-    refuse(line, offset, error_code::kColumnUnexpected, "the file spec does not list this key",
-           listed_found_ > 0 ? key : std::string_view());
+    find(line, offset, error_code::kColumnUnexpected, "the file spec does not list this key",
+         listed_found_ > 0 ? key : std::string_view());
     return false;
   }
   const auto& listed = spec().columns;
   const bool is_taken = std::any_of(listed.begin(), listed.end(),
                                     [&](const ColumnSpec& column) { return column.to == key; });
   if (is_taken || key.empty()) {
-    refuse(line, offset, is_taken ? error_code::kHeaderDuplicate : error_code::kColumnUnexpected,
-           is_taken ? "a key kept under its own name fills a payload key twice"
-                    : "a key without a name cannot be kept");
+    find(line, offset, is_taken ? error_code::kHeaderDuplicate : error_code::kColumnUnexpected,
+         is_taken ? "a key kept under its own name fills a payload key twice"
+                  : "a key without a name cannot be kept");
     return false;
   }
   if (values_.size() - listed.size() >= kKeptKeysMax) {
-    refuse(
-        line, offset, error_code::kColumnUnexpected,
-        fmt::format("more than {} different keys that the file spec does not list", kKeptKeysMax));
+    find(line, offset, error_code::kColumnUnexpected,
+         fmt::format("more than {} different keys that the file spec does not list", kKeptKeysMax));
     return false;
   }
   columns_.emplace(key, values_.size());
@@ -113,8 +124,8 @@ bool JsonRows::take_other_key(const CsvRecord& line, std::size_t offset, std::st
 bool JsonRows::set_value(const CsvRecord& line, const JsonMember& member, std::size_t column) {
   Value& value = values_[column];
   if (value.line_number == line.number) {
-    refuse(line, member.key.begin, error_code::kHeaderDuplicate, "the line has this key twice",
-           builder().map().field_name(column));
+    find(line, member.key.begin, error_code::kHeaderDuplicate, "the line has this key twice",
+         builder().map().field_name(column));
     return false;
   }
   value.line_number = line.number;
@@ -124,8 +135,8 @@ bool JsonRows::set_value(const CsvRecord& line, const JsonMember& member, std::s
   if (member.kind == JsonKind::kNull) return true;
   value.text = text_of(line, member.value);
   if (value.text.find('\0') == std::string_view::npos) return true;
-  refuse(line, value.offset, error_code::kNulByte, "a text holds a NUL; text has none",
-         builder().map().field_name(column));
+  find(line, value.offset, error_code::kNulByte, "a text holds a NUL; text has none",
+       builder().map().field_name(column));
   return false;
 }
 
@@ -145,14 +156,25 @@ void JsonRows::write_row(const CsvRecord& line) {
     const std::string_view text = is_there ? values_[i].text : std::string_view();
     const ErrorCode* bad = row.put(columns[i], text);
     if (bad == nullptr) continue;
-    refuse(line, is_there ? values_[i].offset : 0, *bad, value_problem(columns[i], *bad),
-           row.map().field_name(i));
+    find(line, is_there ? values_[i].offset : 0, *bad, value_problem(columns[i], *bad),
+         row.map().field_name(i));
   }
+  if (is_good()) find_known_keys(line);
   if (is_good()) row.hand_over(row_of(line.number));
 }
 
-void JsonRows::refuse(const CsvRecord& line, std::size_t offset, const ErrorCode& code,
-                      std::string message, std::string_view column) {
+void JsonRows::find_known_keys(const CsvRecord& line) {
+  builder().check_keys(row_of(line.number), [&](const MappedColumn* column) {
+    const std::size_t offset = column == nullptr ? 0 : values_[column->field_index].offset;
+    const auto name =
+        column == nullptr ? std::string_view() : builder().map().field_name(column->field_index);
+    find(line, offset, error_code::kKeyDuplicate, column == nullptr ? kKeyTwice : kValueTwice,
+         name);
+  });
+}
+
+void JsonRows::find(const CsvRecord& line, std::size_t offset, const ErrorCode& code,
+                    std::string message, std::string_view column) {
   Finding finding = finding_at(line, offset, code, std::move(message));
   finding.column = column;
   add_finding(std::move(finding));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <deque>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -38,13 +39,16 @@ class JsonRows final : public RecordRows {
   [[nodiscard]] bool set_value(const CsvRecord& line, const JsonMember& member, std::size_t column);
   [[nodiscard]] std::string_view text_of(const CsvRecord& line, const JsonText& text);
   void write_row(const CsvRecord& line);
-  void refuse(const CsvRecord& line, std::size_t offset, const ErrorCode& code, std::string message,
-              std::string_view column = {});
+  void tell_renamed(const CsvRecord& line, std::size_t offset, std::string_view key);
+  void find_known_keys(const CsvRecord& line);
+  void find(const CsvRecord& line, std::size_t offset, const ErrorCode& code, std::string message,
+            std::string_view column = {});
 
   std::vector<JsonMember> members_;
   std::vector<Value> values_;        ///< one a column
   std::vector<std::size_t> places_;  ///< of each member of the line before: its column
   std::unordered_map<std::string, std::size_t> columns_;  ///< by key
+  std::set<std::string, std::less<>> renamed_;            ///< names of old that were not met yet
   std::size_t listed_found_ = 0;
   std::deque<std::string> unescaped_;  ///< of the open line; a deque keeps views to it alive
   std::size_t unescaped_used_ = 0;

@@ -11,23 +11,23 @@ namespace waybill {
 
 namespace {
 
-/// nullptr: no finding; the file is read as it stands.
-const ErrorCode* code_of(CsvProblemKind kind) {
+const ErrorCode& code_of(CsvProblemKind kind) {
   switch (kind) {
     case CsvProblemKind::kQuoteUnbalanced:
-      return &error_code::kQuoteUnbalanced;
+      return error_code::kQuoteUnbalanced;
     case CsvProblemKind::kTextAfterQuote:
     case CsvProblemKind::kQuoteInsideUnquoted:
-      return &error_code::kQuoteMisplaced;
+      return error_code::kQuoteMisplaced;
     case CsvProblemKind::kRecordTooLong:
-      return &error_code::kRecordTooLong;
+      return error_code::kRecordTooLong;
     case CsvProblemKind::kNulByte:
-      return &error_code::kNulByte;
+      return error_code::kNulByte;
     case CsvProblemKind::kControlCharacter:
+      return error_code::kControlCharacter;
     case CsvProblemKind::kLineEndsMixed:
-      return nullptr;
+      return error_code::kLineEndsMixed;
   }
-  return &error_code::kInternal;
+  return error_code::kInternal;
 }
 
 std::string message_of(CsvProblemKind kind) {
@@ -53,7 +53,10 @@ std::string message_of(CsvProblemKind kind) {
 }  // namespace
 
 RecordRows::RecordRows(const FileSpec& spec, RowSink sink, std::int64_t first_source_row)
-    : spec_(spec), builder_(std::move(sink)), first_source_row_(first_source_row) {}
+    : spec_(spec),
+      builder_(std::move(sink)),
+      findings_(spec.on_finding),
+      first_source_row_(first_source_row) {}
 
 void RecordRows::feed(std::string_view bytes) {
   bytes_ += static_cast<std::int64_t>(bytes.size());
@@ -92,20 +95,33 @@ void RecordRows::finish() {
   if (ended_) return;
   if (!csv_) start(detect_byte_order_mark(head_));
   if (csv_) csv_->finish();
-  if (ended_ || !is_good()) return;
+  if (ended_ || findings_.is_refused()) return;
   if (records_ == 0) {
     add_finding({&error_code::kFileEmpty,
                  bytes_ == 0 ? "the file holds no bytes" : "the file holds no record", 0, 0, 0, "",
                  0});
+    return;
+  }
+  count_rows();
+}
+
+void RecordRows::count_rows() {
+  std::string message;
+  if (rows_ < row_count_.min) {
+    message = fmt::format("{} rows; the file spec expects {} at least", rows_, row_count_.min);
+  } else if (row_count_.max > 0 && rows_ > row_count_.max) {
+    message = fmt::format("{} rows; the file spec expects {} at most", rows_, row_count_.max);
+  }
+  if (!message.empty()) {
+    add_finding({&error_code::kRowCountUnexpected, std::move(message), 0, 0, 0, "", 0});
   }
 }
 
 void RecordRows::read_record(const CsvRecord& record) {
   ++records_;
-  const bool is_broken = problem_record_ == record.number;
   if (spec_.header && !header_seen_) {
     header_seen_ = true;
-    if (is_broken || !has_good_encoding(record)) {
+    if (problem_record_ == record.number || !has_good_encoding(record)) {
       end_reading();
     } else {
       take_header(record);
@@ -113,11 +129,26 @@ void RecordRows::read_record(const CsvRecord& record) {
     return;
   }
   ++rows_;
+  read_row(record);
+  if (!row_is_set_aside_) return;
+  row_is_set_aside_ = false;
+  ++rows_quarantined_;
+  if (quarantine_) quarantine_({row_of(record.number), record.byte_offset, record.bytes});
+}
+
+void RecordRows::read_row(const CsvRecord& record) {
   if (has_good_encoding(record)) {
-    take_record(record, is_broken);
-  } else {
+    take_record(record, problem_record_ == record.number);
+  } else if (!row_is_set_aside_) {
     end_reading();
   }
+}
+
+void RecordRows::add_finding(Finding finding) {
+  const std::int64_t row = finding.row;
+  if (findings_.add(std::move(finding)) != RuleAction::kQuarantineRow) return;
+  // The header is no row that others could do without.
+  row_is_set_aside_ = row > 0;
 }
 
 bool RecordRows::has_good_encoding(const CsvRecord& record) {
@@ -130,17 +161,18 @@ bool RecordRows::has_good_encoding(const CsvRecord& record) {
 }
 
 void RecordRows::read_problem(const CsvProblem& problem) {
-  const ErrorCode* code = code_of(problem.kind);
-  if (code == nullptr) return;
-  problem_record_ = problem.record_number;
-  Finding finding{code,
+  const ErrorCode& code = code_of(problem.kind);
+  const RuleAction action = findings_.action_of(code);
+  if (action > RuleAction::kWarn) problem_record_ = problem.record_number;
+  Finding finding{&code,
                   message_of(problem.kind),
                   row_of(problem.record_number),
                   problem.line,
                   problem.byte_offset,
                   "",
                   0};
-  if (problem.field_index != CsvProblem::kNoField) {
+  // Of the other formats a record is one field, whatever its columns.
+  if (spec_.format == FileFormat::kCsv && problem.field_index != CsvProblem::kNoField) {
     finding.column = builder_.map().field_name(problem.field_index);
     finding.column_number = static_cast<std::int32_t>(problem.field_index + 1);
   }
@@ -175,8 +207,10 @@ ReadSummary RecordRows::summary() const {
   ReadSummary summary;
   summary.rows = rows_;
   summary.bytes = bytes_;
-  summary.findings_count = findings_.count();
+  summary.rows_quarantined = rows_quarantined_;
   summary.complete = finished_ && !ended_;
+  summary.keys_unchecked_from_row = builder_.keys_unchecked_from_row();
+  findings_.summarize(summary);
   summary.columns = builder_.summary();
   return summary;
 }

@@ -13,6 +13,7 @@
 #include "core/file_spec.h"
 #include "core/read/csv_reader.h"
 #include "core/read/encoding.h"
+#include "core/read/finding_list.h"
 #include "core/read/row_builder.h"
 
 namespace waybill {
@@ -24,10 +25,13 @@ class RecordRows {
   RecordRows(const RecordRows&) = delete;
   RecordRows& operator=(const RecordRows&) = delete;
 
+  void set_quarantine(QuarantineSink sink) { quarantine_ = std::move(sink); }
+  void expect_rows(const RowCount& row_count) { row_count_ = row_count; }
   void feed(std::string_view bytes);
   void finish();
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_.kept(); }
   [[nodiscard]] ReadSummary summary() const;
+  [[nodiscard]] const std::vector<std::string>& header_names() const { return header_names_; }
 
  protected:
   /// The record that names the columns; called once, when the spec has a header.
@@ -40,11 +44,13 @@ class RecordRows {
   [[nodiscard]] const FileSpec& spec() const { return spec_; }
   [[nodiscard]] RowBuilder& builder() { return builder_; }
   [[nodiscard]] const RowBuilder& builder() const { return builder_; }
-  void add_finding(Finding finding) { findings_.add(std::move(finding)); }
-  [[nodiscard]] bool is_good() const { return findings_.empty(); }
+  void add_finding(Finding finding);
+  /// May the row be handed over? Not when it is set aside or the file is refused.
+  [[nodiscard]] bool is_good() const { return !row_is_set_aside_ && !findings_.is_refused(); }
   /// A finding about the byte at `offset` of the record.
   [[nodiscard]] Finding finding_at(const CsvRecord& record, std::size_t offset,
                                    const ErrorCode& code, std::string message) const;
+  void keep_header(std::vector<std::string> names) { header_names_ = std::move(names); }
   /// What follows cannot be read.
   void end_reading();
   /// Row number of a record in the original file; 0 for the header.
@@ -53,7 +59,9 @@ class RecordRows {
  private:
   void start(ByteOrderMark mark);
   void read_record(const CsvRecord& record);
+  void read_row(const CsvRecord& record);
   void read_problem(const CsvProblem& problem);
+  void count_rows();
   [[nodiscard]] bool has_good_encoding(const CsvRecord& record);
 
   FileSpec spec_;
@@ -62,13 +70,18 @@ class RecordRows {
   std::int64_t first_source_row_;
   std::string head_;  ///< the first bytes, until a byte order mark can be told
   std::unique_ptr<CsvReader> csv_;
+  RowCount row_count_;
+  std::vector<std::string> header_names_;
   bool ended_ = false;
   bool finished_ = false;
   bool header_seen_ = false;
   std::int64_t bytes_ = 0;
   std::int64_t rows_ = 0;
   std::int64_t records_ = 0;
-  std::int64_t problem_record_ = 0;  ///< the last record a CsvProblem was about
+  std::int64_t rows_quarantined_ = 0;
+  bool row_is_set_aside_ = false;    ///< the open record has a finding that asks for it
+  std::int64_t problem_record_ = 0;  ///< the last record that a CsvProblem makes unreadable
+  QuarantineSink quarantine_;
 };
 
 }  // namespace waybill

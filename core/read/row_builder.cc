@@ -14,9 +14,12 @@ constexpr std::size_t kPayloadBytesMin = std::size_t{16} * 1024;
 
 RowBuilder::RowBuilder(RowSink sink) : sink_(std::move(sink)) {}
 
-void RowBuilder::start(ColumnMap map, std::size_t key_parts) {
+void RowBuilder::start(ColumnMap map, const FileSpec& spec) {
   map_ = std::move(map);
-  key_parts_.assign(key_parts, {});
+  key_parts_.assign(spec.natural_key.size(), {});
+  key_is_unique_ = spec.natural_key_unique;
+  has_unique_columns_ = std::any_of(spec.columns.begin(), spec.columns.end(),
+                                    [](const ColumnSpec& column) { return column.unique; });
   keys_bytes_ = 2;
   for (const MappedColumn& column : map_.columns()) count_key_bytes(column);
 }
@@ -78,6 +81,8 @@ std::vector<ColumnSummary> RowBuilder::summary() const {
 
 std::string value_problem(const MappedColumn& column, const ErrorCode& code) {
   if (&code == &error_code::kValueMissing) return "a value is required here";
+  if (&code == &error_code::kValueUnlisted) return "the value is none that the file spec lists";
+  if (&code == &error_code::kPatternMismatch) return "the value has not the form of the pattern";
   return "the value is not " + column.value.expectation();
 }
 

@@ -16,6 +16,7 @@
 
 #include "core/error_code.h"
 #include "core/read/column_map.h"
+#include "core/read/key_set.h"
 #include "core/read/rows.h"
 
 namespace waybill {
@@ -26,8 +27,8 @@ class RowBuilder {
  public:
   explicit RowBuilder(RowSink sink);
 
-  /// The columns, known at last; `key_parts` is the number of columns in the natural key.
-  void start(ColumnMap map, std::size_t key_parts);
+  /// The columns, known at last.
+  void start(ColumnMap map, const FileSpec& spec);
   [[nodiscard]] ColumnMap& map() { return map_; }
   [[nodiscard]] const ColumnMap& map() const { return map_; }
   /// One more column, between two rows.
@@ -36,9 +37,15 @@ class RowBuilder {
   /// `text_bytes`: at most so many octets of text will be put.
   void begin_row(std::size_t text_bytes);
   /// Takes the column's value; the text is valid UTF-8, and empty when there is none. nullptr, or
-  /// what is wrong with the value: WB-3006 or WB-3012.
+  /// what is wrong with the value: WB-3006, WB-3012, WB-3019 or WB-3020.
   const ErrorCode* put(MappedColumn& column, std::string_view text);
+  /// Which of the row's keys an earlier row had: calls `found` for each column, and with nullptr
+  /// for the natural key. Only rows that are good so far are asked about, and remembered.
+  template <typename Found>
+  void check_keys(std::int64_t source_row, const Found& found);
   void hand_over(std::int64_t source_row);
+  /// First row whose keys were not checked, as KeySet was full; 0: there is none.
+  [[nodiscard]] std::int64_t keys_unchecked_from_row() const { return keys_unchecked_from_row_; }
 
   [[nodiscard]] std::vector<ColumnSummary> summary() const;
 
@@ -53,6 +60,10 @@ class RowBuilder {
   ColumnMap map_;
   std::vector<std::string> key_parts_;
   bool key_is_null_ = true;
+  bool key_is_unique_ = false;
+  bool has_unique_columns_ = false;
+  KeySet keys_;
+  std::int64_t keys_unchecked_from_row_ = 0;
   std::string key_;
   std::size_t keys_bytes_ = 0;  ///< what a payload holds besides its values
   std::unique_ptr<char[]> payload_;
@@ -60,11 +71,29 @@ class RowBuilder {
   char* out_ = nullptr;
 };
 
+/// What check_keys() finds, in words for a person.
+inline constexpr const char* kValueTwice =
+    "an earlier row has the same value, and it must be unique";
+inline constexpr const char* kKeyTwice = "an earlier row has the same natural key";
+
 /// What is wrong with a value that put() did not take, in words for a person.
 [[nodiscard]] std::string value_problem(const MappedColumn& column, const ErrorCode& code);
 
+template <typename Found>
+void RowBuilder::check_keys(std::int64_t source_row, const Found& found) {
+  if (!has_unique_columns_ && !key_is_unique_) return;
+  if (keys_.full() && keys_unchecked_from_row_ == 0) keys_unchecked_from_row_ = source_row;
+  for (MappedColumn& column : map_.columns()) {
+    if (!column.value.spec().unique || column.unique_text.empty()) continue;
+    if (!keys_.insert(column.field_index + 1, column.unique_text)) found(&column);
+  }
+  if (!key_is_unique_) return;
+  const std::optional<std::string_view> key = join_key();
+  if (key && !keys_.insert(0, *key)) found(nullptr);
+}
+
 inline void RowBuilder::begin_row(std::size_t text_bytes) {
-  if (!sink_) return;
+  if (!sink_ && !key_is_unique_) return;
   // The worst a row can become: every octet as \u00XX, every value at its longest.
   const std::size_t needed = keys_bytes_ + kJsonGrowthMax * text_bytes;
   if (needed > payload_capacity_) make_room(needed);
@@ -87,13 +116,16 @@ inline ValueOutcome RowBuilder::write(MappedColumn& column, std::string_view tex
 }
 
 inline const ErrorCode* RowBuilder::put(MappedColumn& column, std::string_view text) {
-  const ValueOutcome outcome = sink_ ? write(column, text) : column.value.check(text);
+  const bool is_written = sink_ || (key_is_unique_ && column.key_part >= 0);
+  const ValueOutcome outcome = is_written ? write(column, text) : column.value.check(text);
   if (outcome == ValueOutcome::kFilled) {
     ++column.filled;
-    return nullptr;
+    if (column.value.spec().unique) column.unique_text.assign(column.value.content(text));
+    return column.rules ? column.rules->check(column.value.content(text)) : nullptr;
   }
   if (outcome == ValueOutcome::kInvalid) return &error_code::kValueInvalid;
   ++column.null;
+  if (column.value.spec().unique) column.unique_text.clear();
   return column.value.spec().required ? &error_code::kValueMissing : nullptr;
 }
 

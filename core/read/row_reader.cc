@@ -37,9 +37,12 @@ RowReader::RowReader(const FileSpec& spec, RowSink sink, std::int64_t first_sour
     : rows_(make_rows(spec, std::move(sink), first_source_row)) {}
 RowReader::~RowReader() = default;
 
+void RowReader::set_quarantine(QuarantineSink sink) { rows_->set_quarantine(std::move(sink)); }
+void RowReader::expect_rows(const RowCount& row_count) { rows_->expect_rows(row_count); }
 void RowReader::feed(std::string_view bytes) { rows_->feed(bytes); }
 void RowReader::finish() { rows_->finish(); }
 const std::vector<Finding>& RowReader::findings() const { return rows_->findings(); }
+const std::vector<std::string>& RowReader::header_names() const { return rows_->header_names(); }
 ReadSummary RowReader::summary() const { return rows_->summary(); }
 
 }  // namespace waybill

@@ -26,9 +26,10 @@ class RecordRows;
 
 /// Feed the file in any cut, then finish(); every cut gives the same rows and findings.
 ///
-/// After the first finding no row reaches the sink any more: such a file is refused as a whole, and
-/// what is read further is for the findings. Rows handed over before must be undone by the owner.
-/// A broken quote, a record beyond the limit, bad encoding and a bad header end the reading.
+/// What a finding means the spec says (core/rules.h). After one that refuses the file no row
+/// reaches the sink any more; what is read further is for the findings, and rows handed over before
+/// must be undone by the owner. A row that is set aside does not reach the sink, the others do. A
+/// broken quote, a record beyond the limit, bad encoding and a bad header end the reading.
 /// An empty sink checks the file only: the same findings and summary, faster.
 class RowReader {
  public:
@@ -40,11 +41,17 @@ class RowReader {
   RowReader(RowReader&&) = delete;
   RowReader& operator=(RowReader&&) = delete;
 
+  /// Takes the records that are set aside, as they stand in the file; before the first feed().
+  void set_quarantine(QuarantineSink sink);
+  /// A whole file with fewer or more rows than that has a finding; before finish().
+  void expect_rows(const RowCount& row_count);
   void feed(std::string_view bytes);
   void finish();
 
   [[nodiscard]] const std::vector<Finding>& findings() const;
   [[nodiscard]] ReadSummary summary() const;
+  /// The fields of the header, once it is read and sure to be one; of the CSV format only.
+  [[nodiscard]] const std::vector<std::string>& header_names() const;
 
  private:
   std::unique_ptr<RecordRows> rows_;
@@ -56,8 +63,10 @@ class RowReader {
 [[nodiscard]] CsvDialect record_dialect(const FileSpec& spec);
 
 /// The validation report of a file, an artifact of its job: {file_tag, entity, outcome:
-/// "accepted"|"refused", rows, bytes, complete, findings_count, findings:[...], columns:[{name, to,
-/// column_number, filled, null}]}. Never a value of the file.
+/// "accepted"|"refused", rows, rows_quarantined, bytes, complete, findings_count, findings:[...],
+/// groups:[{code, rule, action, message, count, what_to_do, column, column_number, places:[{row,
+/// line, byte_offset}]}], columns:[{name, to, column_number, filled, null}]}. Never a value of the
+/// file.
 [[nodiscard]] nlohmann::json validation_report(const FileSpec& spec,
                                                const std::vector<Finding>& findings,
                                                const ReadSummary& summary);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/error_code.h"
+#include "core/rules.h"
 
 namespace waybill {
 
@@ -26,7 +27,7 @@ inline constexpr std::size_t kFindingsMax = 100;
 /// Between the parts of a natural key; a null part is the empty string.
 inline constexpr char kNaturalKeySeparator = '\x1F';
 
-/// One thing wrong with the file, and where. Never a value of it.
+/// One thing a check found in the file, and where. Never a value of it.
 struct Finding {
   const ErrorCode* code = nullptr;  ///< of core/error_code.h; static storage
   std::string message;              ///< what is wrong, in words for a person
@@ -35,17 +36,42 @@ struct Finding {
   std::int64_t byte_offset = 0;
   std::string column;  ///< the name in the export (without a header: in the spec), or ""
   std::int32_t column_number = 0;  ///< 1-based place in the record; 0: not about one column
+  RuleAction action = RuleAction::kRefuseFile;  ///< the spec's, given by FindingList
 };
 
-/// {code, message, row, line, column, column_number, byte_offset}; column and column_number are
-/// left out when the finding is not about one column.
+/// {code, rule, action, message, row, line, column, column_number, byte_offset}; column and
+/// column_number are left out when the finding is not about one column.
 [[nodiscard]] nlohmann::json to_json(const Finding& finding);
+
+/// Where a finding is, without what.
+struct FindingPlace {
+  std::int64_t row = 0;
+  std::int64_t line = 0;
+  std::int64_t byte_offset = 0;
+};
+
+/// Places that a group keeps.
+inline constexpr std::size_t kPlacesMax = 5;
+
+/// All findings of one rule in one column: how many, and the first places.
+struct FindingGroup {
+  Finding first;
+  std::int64_t count = 0;
+  std::vector<FindingPlace> places;
+};
 
 /// One row ready for staging; the views are valid only during the call of the sink.
 struct StagingRow {
   std::int64_t source_row = 0;
   std::optional<std::string_view> natural_key;  ///< nothing when the spec names none
   std::string_view payload_json;                ///< one JSON object on one line, UTF-8
+};
+
+/// One record that was set aside; the view is valid only during the call of the sink.
+struct QuarantinedRow {
+  std::int64_t source_row = 0;
+  std::int64_t byte_offset = 0;
+  std::string_view bytes;  ///< as the reader has them: UTF-16 as UTF-8; without the line end
 };
 
 /// How one column was filled, over all records that had the right number of fields.
@@ -58,29 +84,21 @@ struct ColumnSummary {
 };
 
 struct ReadSummary {
-  std::int64_t rows = 0;            ///< records read, header excluded, good or not
-  std::int64_t bytes = 0;           ///< fed so far
-  std::int64_t findings_count = 0;  ///< all of them, kept or not
-  bool complete = false;            ///< read to the end; false when something ended it before
+  std::int64_t rows = 0;              ///< records read, header excluded, good or not
+  std::int64_t rows_quarantined = 0;  ///< of these, set aside
+  std::int64_t bytes = 0;             ///< fed so far
+  std::int64_t findings_count = 0;    ///< all of them, kept or not
+  bool complete = false;              ///< read to the end; false when something ended it before
+  std::optional<Finding> refusal;     ///< the first finding that refuses the file
+  std::int64_t keys_unchecked_from_row = 0;  ///< beyond KeySet's memory; 0: all were checked
+  std::vector<FindingGroup> groups;
   std::vector<ColumnSummary> columns;
+
+  /// May the file be staged?
+  [[nodiscard]] bool is_accepted() const { return complete && !refusal; }
 };
 
 using RowSink = std::function<void(const StagingRow&)>;
-
-/// The findings of one file: all are counted, the first are kept.
-class FindingList {
- public:
-  void add(Finding finding) {
-    ++count_;
-    if (kept_.size() < kFindingsMax) kept_.push_back(std::move(finding));
-  }
-  [[nodiscard]] bool empty() const { return count_ == 0; }
-  [[nodiscard]] std::int64_t count() const { return count_; }
-  [[nodiscard]] const std::vector<Finding>& kept() const { return kept_; }
-
- private:
-  std::vector<Finding> kept_;
-  std::int64_t count_ = 0;
-};
+using QuarantineSink = std::function<void(const QuarantinedRow&)>;
 
 }  // namespace waybill

@@ -26,7 +26,10 @@ void speak_of_table(HeaderProblem& problem) {
 }  // namespace
 
 TableRows::TableRows(const FileSpec& spec, RowSink sink, std::int64_t first_source_row)
-    : spec_(spec), builder_(std::move(sink)), first_source_row_(first_source_row) {}
+    : spec_(spec),
+      builder_(std::move(sink)),
+      findings_(spec.on_finding),
+      first_source_row_(first_source_row) {}
 
 bool TableRows::start(std::vector<std::string> names, TablePlace place) {
   started_ = true;
@@ -41,17 +44,22 @@ bool TableRows::start(std::vector<std::string> names, TablePlace place) {
     }
     findings_.add(std::move(finding));
   }
-  if (problems.empty()) {
-    builder_.start(std::move(map), spec_.natural_key.size());
+  if (!findings_.is_refused()) {
+    builder_.start(std::move(map), spec_);
   } else {
     ended_ = true;
   }
-  return problems.empty();
+  return !findings_.is_refused();
 }
 
 void TableRows::take_row(Values values, TablePlace place) {
   ++rows_;
-  if (!has_good_text(values, place)) return;
+  row_is_set_aside_ = false;
+  if (has_good_text(values, place)) read_row(values, place);
+  if (row_is_set_aside_) ++rows_quarantined_;
+}
+
+void TableRows::read_row(Values values, TablePlace place) {
   std::size_t text_bytes = 0;
   for (const std::string_view value : values) text_bytes += value.size();
   builder_.begin_row(text_bytes);
@@ -59,7 +67,8 @@ void TableRows::take_row(Values values, TablePlace place) {
     const ErrorCode* bad = builder_.put(column, values[column.field_index]);
     if (bad != nullptr) find_value(*bad, value_problem(column, *bad), place, column.field_index);
   }
-  if (findings_.empty()) builder_.hand_over(rows_ + first_source_row_ - 1);
+  if (is_good()) find_known_keys(place);
+  if (is_good()) builder_.hand_over(rows_ + first_source_row_ - 1);
 }
 
 bool TableRows::has_good_text(Values values, TablePlace place) {
@@ -90,7 +99,9 @@ bool TableRows::has_good_text(Values values, TablePlace place) {
 void TableRows::refuse_row(const ErrorCode& code, std::string message, TablePlace place,
                            std::size_t column) {
   ++rows_;
+  row_is_set_aside_ = false;
   find_value(code, std::move(message), place, column);
+  if (row_is_set_aside_) ++rows_quarantined_;
 }
 
 void TableRows::refuse_file(const ErrorCode& code, std::string message, TablePlace place) {
@@ -107,7 +118,14 @@ void TableRows::find_value(const ErrorCode& code, std::string message, TablePlac
     finding.column = builder_.map().field_name(column);
     finding.column_number = static_cast<std::int32_t>(column + 1);
   }
-  findings_.add(std::move(finding));
+  if (findings_.add(std::move(finding)) == RuleAction::kQuarantineRow) row_is_set_aside_ = true;
+}
+
+void TableRows::find_known_keys(TablePlace place) {
+  builder_.check_keys(rows_ + first_source_row_ - 1, [&](const MappedColumn* column) {
+    find_value(error_code::kKeyDuplicate, column == nullptr ? kKeyTwice : kValueTwice, place,
+               column == nullptr ? kNoColumn : column->field_index);
+  });
 }
 
 bool TableRows::is_read(std::size_t column) const {
@@ -119,7 +137,9 @@ bool TableRows::is_read(std::size_t column) const {
 ReadSummary TableRows::summary() const {
   ReadSummary summary;
   summary.rows = rows_;
-  summary.findings_count = findings_.count();
+  summary.rows_quarantined = rows_quarantined_;
+  summary.keys_unchecked_from_row = builder_.keys_unchecked_from_row();
+  findings_.summarize(summary);
   summary.complete = !ended_;
   summary.columns = builder_.summary();
   return summary;

@@ -2,7 +2,7 @@
 //
 // Place:    core; central's channels for dumps above, RowBuilder below.
 // Owner:    one channel, one file, one thread.
-// Rule:     after the first finding no row reaches the sink any more.
+// Rule:     after a finding that refuses the file no row reaches the sink any more.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/file_spec.h"
+#include "core/read/finding_list.h"
 #include "core/read/row_builder.h"
 
 namespace waybill {
@@ -50,7 +51,10 @@ class TableRows {
   [[nodiscard]] ReadSummary summary() const;
 
  private:
+  [[nodiscard]] bool is_good() const { return !row_is_set_aside_ && !findings_.is_refused(); }
+  void read_row(Values values, TablePlace place);
   [[nodiscard]] bool has_good_text(Values values, TablePlace place);
+  void find_known_keys(TablePlace place);
   void find_value(const ErrorCode& code, std::string message, TablePlace place, std::size_t column);
 
   FileSpec spec_;
@@ -59,6 +63,8 @@ class TableRows {
   std::int64_t first_source_row_;
   std::int64_t rows_ = 0;
   bool started_ = false;
+  std::int64_t rows_quarantined_ = 0;
+  bool row_is_set_aside_ = false;
   bool ended_ = false;
 };
 

@@ -8,6 +8,8 @@ using nlohmann::json;
 
 json to_json(const Finding& finding) {
   json value = {{"code", finding.code->id},
+                {"rule", finding.code->name},
+                {"action", to_string(finding.action)},
                 {"message", finding.message},
                 {"row", finding.row},
                 {"line", finding.line},
@@ -16,6 +18,31 @@ json to_json(const Finding& finding) {
   if (finding.column_number > 0) value["column_number"] = finding.column_number;
   return value;
 }
+
+namespace {
+
+json groups_json(const std::vector<FindingGroup>& groups) {
+  json list = json::array();
+  for (const FindingGroup& group : groups) {
+    json entry = {{"code", group.first.code->id},
+                  {"rule", group.first.code->name},
+                  {"action", to_string(group.first.action)},
+                  {"message", group.first.message},
+                  {"count", group.count},
+                  {"what_to_do", group.first.code->way_out},
+                  {"places", json::array()}};
+    if (!group.first.column.empty()) entry["column"] = group.first.column;
+    if (group.first.column_number > 0) entry["column_number"] = group.first.column_number;
+    for (const FindingPlace& place : group.places) {
+      entry["places"].push_back(
+          {{"row", place.row}, {"line", place.line}, {"byte_offset", place.byte_offset}});
+    }
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+}  // namespace
 
 json validation_report(const FileSpec& spec, const std::vector<Finding>& kept,
                        const ReadSummary& summary) {
@@ -31,12 +58,14 @@ json validation_report(const FileSpec& spec, const std::vector<Finding>& kept,
   }
   return {{"file_tag", spec.file_tag.value},
           {"entity", spec.entity},
-          {"outcome", summary.findings_count == 0 && summary.complete ? "accepted" : "refused"},
+          {"outcome", summary.is_accepted() ? "accepted" : "refused"},
           {"rows", summary.rows},
+          {"rows_quarantined", summary.rows_quarantined},
           {"bytes", summary.bytes},
           {"complete", summary.complete},
           {"findings_count", summary.findings_count},
           {"findings", std::move(findings)},
+          {"groups", groups_json(summary.groups)},
           {"columns", std::move(columns)}};
 }
 

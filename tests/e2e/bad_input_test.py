@@ -18,6 +18,7 @@ SPECS = {
     "dump": {"file_name": "dump_*.sql", "format": "sql_dump", "table": "party"},
     "copy": {"file_name": "base_*.sqlite", "format": "sqlite", "table": "party"},
     "chunk": {"file_name": "chunk_*.csv", "name_fields": "chunk_%Y%m%d_%i_of_%n.csv"},
+    "mild": {"file_name": "mild_*.csv", "on_finding": {"row-ragged": "quarantine_row", "value-missing": "quarantine_row"}},
     "poison": {"file_name": "poison_*.csv", "on_refusal": "halt"},
 }
 
@@ -80,6 +81,30 @@ class BadInputTest(LoopTest):
         self.refused("packed_cut.csv.gz", whole[:-5], "WB-3101")
         self.refused("packed_cut_early.csv.gz", whole[:len(whole) // 2], "WB-3101")
         self.taken("packed_good.csv.gz", whole, 5001)
+
+    def test_rows_are_set_aside_where_the_spec_says_so_and_the_others_staged(self):
+        content = b"code,name\nM1,MARKER-a\nM2\n,MARKER-c\nM4,MARKER-d\r\n"
+        self.agent_.write("mild_1.csv", content)
+        file = self.registered("fault-line", "mild_1.csv", {"refused", "processed", "archived"})
+        self.assertEqual((file["error_code"], file["rows_staged"]), (None, 2))
+        staged = self.loop.database.rows(
+            f"SELECT source_row FROM staging.party WHERE job_file_id = '{file['job_file_id']}' ORDER BY 1")
+        self.assertEqual([row["source_row"] for row in staged], [1, 4])
+        report = self.loop.database.rows(f"""
+            SELECT content FROM ingest.artifact WHERE kind = 'validation_report'
+               AND job_file_id = '{file['job_file_id']}'""")[0]["content"]
+        self.assertEqual((report["outcome"], report["rows"], report["rows_quarantined"]), ("accepted", 4, 2))
+        self.assertEqual([(group["rule"], group["count"]) for group in report["groups"]],
+                         [("row-ragged", 1), ("value-missing", 1), ("line-ends-mixed", 1)])
+
+        # At the partner's desk the same is found before anything is sent.
+        path = self.folder / "mild_desk.csv"
+        path.write_bytes(content)
+        done = self.agent_.run("check", str(path), "--json", "--quarantine", str(self.folder / "aside.csv"))
+        desk = json.loads(done.stdout)
+        self.assertEqual(desk["groups"], report["groups"])
+        self.assertEqual((self.folder / "aside.csv").read_bytes(), b"M2\n,MARKER-c\n")
+        self.assertNotIn("MARKER", done.stdout + done.stderr + json.dumps(report))
 
     def test_dumps_cut_short_or_without_the_table(self):
         copy = b"COPY public.party (code, name) FROM stdin;\n" + b"".join(b"%d\tname %d\n" % (i, i) for i in range(2000))

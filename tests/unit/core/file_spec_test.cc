@@ -35,7 +35,9 @@ json full_spec() {
     "delimiter": ";", "quote": "'", "quotes": "lenient", "header": true,
     "columns": [
       {"name": "Recipe No", "to": "recipe_code", "type": "text", "required": true, "trim": true,
-       "null_values": ["(blank)"]},
+       "null_values": ["(blank)"], "pattern": "R[0-9]+", "known_values": ["R1", "R2"],
+       "unique": false, "optional": false, "personal_data": false,
+       "renamed_from": ["Recipe", "RecipeNo"]},
       {"name": "Active", "to": "active", "type": "boolean", "true_values": ["J"],
        "false_values": ["N"]},
       {"name": "From", "to": "valid_from", "type": "date", "date_format": "%d.%m.%Y"},
@@ -43,7 +45,9 @@ json full_spec() {
       {"name": "Line", "to": "line_no", "type": "integer"}],
     "other_columns": "keep", "natural_key": ["recipe_code", "line_no"],
     "name_fields": "recipe_lines_%Y%m%d.csv", "split_rows": 50000, "split_bytes": 8000000,
-    "on_refusal": "quarantine", "container": "none"
+    "on_refusal": "quarantine", "container": "none", "natural_key_unique": false,
+    "row_count": {"min": 1, "max": 1000},
+    "on_finding": {"value-invalid": "quarantine_row", "row-count-unexpected": "refuse_file"}
 })json");
 }
 
@@ -227,6 +231,36 @@ TEST_CASE("file spec: the schema's words and defaults are the parser's", "[core]
   }
 }
 
+// Goal:   schema and table of rules know the same rules, actions and defaults.
+// Method: compare them; hand each action of each rule to the parser.
+TEST_CASE("file spec: the schema's rules are the table's", "[core][file_spec][rules]") {
+  const json known = schema().at("properties").at("on_finding").at("properties");
+  CHECK(known.size() == kRuleCount);
+  for (const Rule& rule : rules()) {
+    const std::string name(rule.code->name);
+    INFO(name);
+    REQUIRE(known.contains(name));
+    CHECK(known[name]["default"] == to_string(rule.otherwise));
+    std::set<std::string> allowed = known[name]["enum"];
+    for (const RuleAction action : {RuleAction::kIgnore, RuleAction::kWarn,
+                                    RuleAction::kQuarantineRow, RuleAction::kRefuseFile}) {
+      const std::string word(to_string(action));
+      CHECK(rule.allows(action) == allowed.contains(word));
+      const std::string refused = refusal(changed("/on_finding/" + name, word));
+      if (rule.allows(action)) {
+        CHECK(refused == "");
+        const FileSpec spec = parse_file_spec(changed("/on_finding/" + name, word));
+        CHECK(spec.on_finding.of(*rule.code) == action);
+        CHECK(parse_file_spec(to_json(spec)).on_finding == spec.on_finding);
+      } else {
+        CHECK_THAT(refused, Contains("on_finding." + name) && Contains("allowed are: "));
+      }
+    }
+  }
+  CHECK(parse_file_spec(full_spec()).on_finding.of(error_code::kQuoteUnbalanced) ==
+        RuleAction::kRefuseFile);
+}
+
 TEST_CASE("file spec: an unknown key is refused with its place and the nearest known one",
           "[core][file_spec]") {
   CHECK_THAT(refusal(changed("/delimeter", ",")),
@@ -250,6 +284,16 @@ TEST_CASE("file spec: a bad value is refused with its place and what is allowed"
   says("/file_name", "sub/*.csv", "base name");
   says("/file_name", "a[b", "not closed");
   says("/file_name", "", "1 to 255");
+  says("/on_finding", "warn", "on_finding");
+  says("/on_finding/value-invald", "quarantine_row", "mean \"value-invalid\"");
+  says("/on_finding/value-invalid", "warn", "allowed are: quarantine_row, refuse_file");
+  says("/row_count/min", 2000, "row_count.max");
+  says("/row_count/least", 1, "row_count.least");
+  says("/columns/0/pattern", "R[0-9", "no regular expression");
+  says("/columns/0/pattern", "(R)\\1", "no regular expression");  // RE2 has no references back
+  says("/columns/1/known_values", json::array({"J"}), "boolean");
+  says("/columns/1/renamed_from", json::array({"Recipe"}), "columns[1].renamed_from");
+  says("/columns/1/name", "RecipeNo", "columns[1].name");
   says("/encoding", "utf8", "mean \"utf-8\"?");
   says("/format", "xlsx", "allowed are: csv");
   for (const char* bad : {"", ",,", "a", "1", "\n", "\r", "é"})

@@ -38,7 +38,7 @@ TEST_CASE("json lines: keys become payload in the spec's order, digits as they a
   const ReadResult result =
       read_rows(lines_spec(),
                 R"({"day":"2026-11-20","qty":1.50,"id":"A1","note":"caf\u00e9 \"x\"","ok":true})"
-                "\r\n\n"
+                "\n\n"
                 R"( { "id" : 70 , "qty" : "12345678901234567890.10" , "note" : "-" } )"
                 "\n"
                 R"({"id":"\ud83c\udf5e","qty":-0.5E-3,"ok":null,"note":{"a":[1, "x"]}})");
@@ -129,7 +129,7 @@ TEST_CASE("json lines: every cut gives the same rows and findings", "[core][json
       "{\"id\":\"x\",\"qty\":\"no\"}\n{\"id\":}";
   const ReadResult whole = read_rows(lines_spec(), bytes, 0, 101);
   CHECK(whole.rows.size() == 3);
-  CHECK(whole.findings.size() == 2);
+  CHECK(whole.findings.size() == 3);  // with the warning of mixed line ends
   CHECK_THAT(whole.rows.at(0), Catch::Matchers::StartsWith("101 "));
   for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
     const ReadResult cut_up = read_rows(lines_spec(), bytes, cut, 101);
@@ -141,10 +141,10 @@ TEST_CASE("json lines: every cut gives the same rows and findings", "[core][json
 TEST_CASE("json lines: a file without a line is empty; one line may be of the longest size",
           "[core][json_rows]") {
   CHECK(findings_of("") == Shown{"WB-3001 row 0 line 0 byte 0"});
-  CHECK(findings_of("\n\r\n") == Shown{"WB-3001 row 0 line 0 byte 0"});
+  CHECK(findings_of("\n\n") == Shown{"WB-3001 row 0 line 0 byte 0"});
   const std::string frame = "{\"id\":\"\"}";
   const std::string longest =
-      "{\"id\":\"" + std::string(kRecordBytesMax - frame.size(), '\x7F') + "\"}";
+      "{\"id\":\"" + std::string(kRecordBytesMax - frame.size(), '~') + "\"}";
   CHECK(findings_of(longest + "\n").empty());
   CHECK(findings_of(longest + " \n") == Shown{"WB-3007 row 1 line 1 byte 0"});
 }

@@ -161,7 +161,8 @@ TEST_CASE("rows: source_row counts records, not lines, and goes on over parts",
   const Result part = read_pieces(items(), {bytes + "C,x,\n"}, 101);
   REQUIRE(part.rows.size() == 2);
   CHECK(part.rows[0].source_row == 101);
-  CHECK(show(part.findings) == Findings{"WB-3012 row 103 line 7 byte 50 column 2 Quantity"});
+  CHECK(show(part.findings) == Findings{"WB-3016 row 101 line 4 byte 38",
+                                        "WB-3012 row 103 line 7 byte 50 column 2 Quantity"});
 }
 
 TEST_CASE("rows: a UTF-8 byte order mark is skipped, once, and only at the start",
@@ -214,7 +215,7 @@ TEST_CASE("rows: without a header and with other columns ignored, the first reco
 
 TEST_CASE("finding: WB-3001 for a file without any record", "[core][row_reader][finding]") {
   const FileSpec headerless = spec_with({{"/header", false}});
-  for (const char* bytes : {"", "\n\r\n", "\xEF\xBB\xBF", "\xEF\xBB\xBF\n"}) {
+  for (const char* bytes : {"", "\n\n", "\xEF\xBB\xBF", "\xEF\xBB\xBF\n"}) {
     CHECK(findings_of(items(), bytes) == Findings{"WB-3001 row 0 line 0 byte 0"});
     CHECK(findings_of(headerless, bytes) == Findings{"WB-3001 row 0 line 0 byte 0"});
   }
@@ -318,9 +319,13 @@ TEST_CASE("finding: WB-3011 for a NUL byte, with its column", "[core][row_reader
         Findings{"WB-3011 row 0 line 1 byte 1 column 1"});
 }
 
-TEST_CASE("rows: control characters and mixed line ends refuse no file", "[core][row_reader]") {
+TEST_CASE("rows: control characters and mixed line ends are warned of, and refuse no file",
+          "[core][row_reader]") {
   const Result result = read(items(), kHeader + "A,1,x\x01y\r\nB,2,\x7F\r");
-  CHECK(show(result.findings).empty());
+  CHECK(show(result.findings) == Findings{"WB-3015 row 1 line 2 byte 27 column 3 Note",
+                                          "WB-3016 row 1 line 2 byte 29",
+                                          "WB-3015 row 2 line 3 byte 35 column 3 Note"});
+  CHECK(result.summary.is_accepted());
   REQUIRE(result.rows.size() == 2);
   CHECK(json::parse(result.rows[0].payload).at("note") == "x\x01y");
 }
@@ -358,13 +363,17 @@ TEST_CASE("finding: after the first one no row is handed over, and all are count
 TEST_CASE("finding: its JSON has the keys of the contract and leaves out what it is not about",
           "[core][row_reader][finding]") {
   const Result value = read(items(), kHeader + "A,bad,x\n");
-  CHECK(to_json(value.findings.at(0)) ==
-        json::parse(R"({"code": "WB-3012", "row": 1, "line": 2, "byte_offset": 24,
+  CHECK(
+      to_json(value.findings.at(0)) ==
+      json::parse(
+          R"({"code": "WB-3012", "rule": "value-invalid", "action": "refuse_file", "row": 1, "line": 2, "byte_offset": 24,
           "column": "Quantity", "column_number": 2,
           "message": "the value is not a number with a decimal point"})"));
   const Result ragged = read(items(), kHeader + "A\n");
-  CHECK(to_json(ragged.findings.at(0)) ==
-        json::parse(R"({"code": "WB-3005", "row": 1, "line": 2, "byte_offset": 22,
+  CHECK(
+      to_json(ragged.findings.at(0)) ==
+      json::parse(
+          R"({"code": "WB-3005", "rule": "row-ragged", "action": "refuse_file", "row": 1, "line": 2, "byte_offset": 22,
           "message": "1 fields where 3 are expected"})"));
 }
 

@@ -1,0 +1,99 @@
+// waybill check: the preflight of one file at the partner's desk. Nothing is sent or recorded.
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "agent/cli/commands.h"
+#include "agent/cli/printable.h"
+#include "agent/config/agent_config.h"
+#include "agent/ledger/ledger_report.h"
+#include "agent/watch/spec_book.h"
+#include "core/error.h"
+#include "core/preflight/preflight.h"
+
+namespace waybill {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kSpecBytesMax = std::size_t{16} << 20;
+constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
+
+/// The agent's own spec for a file of this name, as central last pushed it.
+FileSpec own_spec(FileSystem& files, const CommandOptions& options, const std::string& name) {
+  const AgentConfig config = read_agent_config(files, options.config_file);
+  const auto ledger = LedgerReport::open(config.state_folder);
+  if (!ledger) {
+    throw Error(error_code::kNotEnrolled, "check", name,
+                "this agent has no ledger yet; name a file spec with --spec");
+  }
+  SpecBook book;
+  for (const std::string& problem : book.fill(ledger->specs())) {
+    std::cerr << printable(problem) << '\n';
+  }
+  const auto match = book.match(name);
+  if (const auto* found = std::get_if<SpecMatch>(&match)) return *found->spec;
+  const bool is_ambiguous = std::get<NoMatch>(match) == NoMatch::kAmbiguous;
+  throw Error(is_ambiguous ? error_code::kFileAmbiguous : error_code::kFileTagUnknown, "check",
+              name,
+              is_ambiguous ? "several file specs fit the name" : "no file spec fits the name");
+}
+
+/// Writes the rows that are set aside; nothing is left behind unless it is committed.
+class QuarantineFile {
+ public:
+  QuarantineFile(FileSystem& files, const fs::path& path)
+      : file_(files.stage(path, FileMode::kPrivate)) {}
+
+  void take(const QuarantinedRow& row) {
+    file_->write(row.bytes);
+    file_->write("\n");
+  }
+  void commit() { file_->commit(); }
+
+ private:
+  std::unique_ptr<StagedFile> file_;
+};
+
+}  // namespace
+
+int check_file(const CommandOptions& options) {
+  FileSystem& files = system_file_system();
+  const fs::path path = fs::absolute(options.file);
+  const std::string name = path.filename().string();
+  const FileSpec spec =
+      options.spec_file.empty()
+          ? own_spec(files, options, name)
+          : parse_file_spec_text(read_whole_file(files, options.spec_file, kSpecBytesMax));
+  if (!can_preflight(spec)) {
+    throw Error(error_code::kCheckedAtCentral, "check", name,
+                "its spec names a container, a dump or a quirk, which only central opens");
+  }
+  const auto file = files.open(path.parent_path(), name);
+  if (!file) throw Error(error_code::kFileUnreadable, "check", name, "it is not there");
+
+  Preflight preflight(spec);
+  std::optional<QuarantineFile> quarantine;
+  if (!options.quarantine_file.empty()) {
+    quarantine.emplace(files, fs::absolute(options.quarantine_file));
+    preflight.set_quarantine([&](const QuarantinedRow& row) { quarantine->take(row); });
+  }
+  std::string block(kBlockBytes, '\0');
+  while (const std::size_t count = file->read(block.data(), block.size())) {
+    preflight.feed({block.data(), count});
+  }
+  const PreflightResult result = preflight.finish();
+  if (quarantine) quarantine->commit();
+
+  if (options.as_json) {
+    nlohmann::json report = preflight_report(spec, result);
+    report["file"] = name;
+    std::cout << report.dump(2) << '\n';
+  } else {
+    std::cout << preflight_page(printable(name), spec, result);
+  }
+  return result.is_accepted() ? kExitOk : kExitRefused;
+}
+
+}  // namespace waybill

@@ -1,0 +1,41 @@
+#include "core/read/finding_list.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace waybill {
+
+RuleAction FindingList::add(Finding finding) {
+  finding.action = actions_.of(*finding.code);
+  if (finding.action == RuleAction::kIgnore) return finding.action;
+  ++count_;
+  FindingGroup& group = group_of(finding);
+  ++group.count;
+  if (group.places.size() < kPlacesMax) {
+    group.places.push_back({finding.row, finding.line, finding.byte_offset});
+  }
+  if (finding.action == RuleAction::kRefuseFile && !refusal_) refusal_ = finding;
+  const RuleAction action = finding.action;
+  if (kept_.size() < kFindingsMax) kept_.push_back(std::move(finding));
+  return action;
+}
+
+FindingGroup& FindingList::group_of(const Finding& finding) {
+  const auto is_alike = [&](const FindingGroup& group) {
+    return group.first.code == finding.code && group.first.column_number == finding.column_number &&
+           group.first.column == finding.column;
+  };
+  // What was found last is likely to be found again; a file has few groups.
+  const auto found = std::find_if(groups_.rbegin(), groups_.rend(), is_alike);
+  if (found != groups_.rend()) return *found;
+  groups_.push_back({finding, 0, {}});
+  return groups_.back();
+}
+
+void FindingList::summarize(ReadSummary& summary) const {
+  summary.findings_count = count_;
+  summary.refusal = refusal_;
+  summary.groups = groups_;
+}
+
+}  // namespace waybill

@@ -53,6 +53,9 @@ struct Arguments {
   bool is_meant = false;
   bool with_values = false;
   std::vector<std::string> files;
+  std::string entity;
+  std::string spec_file;
+  std::string expected;
   bool json = false;
 };
 
@@ -109,6 +112,7 @@ void add_service_commands(const CommandLine& line);   ///< standin, migrate, wor
 void add_agency_commands(const CommandLine& line);    ///< agency, enrolment-code, lineage
 void add_agent_commands(const CommandLine& line);     ///< agent list ... key
 void add_delivery_commands(const CommandLine& line);  ///< tenants ... retire
+void add_spec_commands(const CommandLine& line);      ///< spec init, learn, lint, test
 void add_trial_commands(const CommandLine& line);     ///< sandbox, diff
 
 }  // namespace waybill::cli

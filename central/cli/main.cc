@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   add_agency_commands(line);
   add_agent_commands(line);
   add_delivery_commands(line);
+  add_spec_commands(line);
   add_trial_commands(line);
   try {
     app.parse(argc, argv);

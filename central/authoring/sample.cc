@@ -1,0 +1,179 @@
+#include "central/authoring/sample.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "core/read/encoding.h"
+
+namespace waybill::authoring {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
+constexpr std::array kDelimiters = {',', ';', '\t', '|', '^', '~'};
+
+/// How one dialect cuts a head.
+struct Cut {
+  CsvDialect dialect;
+  std::size_t fields = 0;  ///< that most records have
+  std::int64_t alike = 0;  ///< records that have so many
+  std::int64_t records = 0;
+  std::int64_t problems = 0;
+
+  [[nodiscard]] double share() const {
+    return records == 0 ? 0 : static_cast<double>(alike) / static_cast<double>(records);
+  }
+};
+
+Cut cut(std::string_view head, const CsvDialect& dialect) {
+  Cut out;
+  out.dialect = dialect;
+  std::map<std::size_t, std::int64_t> counts;
+  CsvReader reader(
+      dialect,
+      [&](const CsvRecord& record) {
+        ++out.records;
+        ++counts[record.field_count];
+      },
+      [&](const CsvProblem& /*problem*/) { ++out.problems; });
+  reader.feed(head);
+  reader.finish();
+  for (const auto& [fields, count] : counts) {
+    if (count > out.alike) out.alike = count, out.fields = fields;
+  }
+  return out;
+}
+
+/// More records alike is better; of two as good the one that finds more fields.
+bool is_better(const Cut& left, const Cut& right) {
+  if ((left.problems == 0) != (right.problems == 0)) return left.problems == 0;
+  if ((left.fields > 1) != (right.fields > 1)) return left.fields > 1;
+  if (left.share() != right.share()) return left.share() > right.share();
+  return left.fields > right.fields;
+}
+
+Cut find_dialect(std::string_view head) {
+  Cut best;
+  for (const char delimiter : kDelimiters) {
+    const Cut strict = cut(head, {delimiter, '"', QuoteRule::kStrict});
+    if (best.records == 0 || is_better(strict, best)) best = strict;
+  }
+  if (best.problems == 0) return best;
+  for (const char delimiter : kDelimiters) {
+    for (const CsvDialect& dialect : {CsvDialect{delimiter, '"', QuoteRule::kLenient},
+                                      CsvDialect{delimiter, std::nullopt, QuoteRule::kStrict}}) {
+      const Cut other = cut(head, dialect);
+      if (is_better(other, best)) best = other;
+    }
+  }
+  return best;
+}
+
+Encoding find_encoding(std::string_view head, Json& evidence) {
+  const ByteOrderMark mark = detect_byte_order_mark(head);
+  const auto is_fit = [&](Encoding encoding) {
+    return find_invalid_byte(encoding, head) == std::string_view::npos;
+  };
+  if (mark == ByteOrderMark::kUtf8 || is_fit(Encoding::kUtf8)) {
+    evidence["encoding"] =
+        mark == ByteOrderMark::kUtf8 ? "UTF-8 by its mark" : "UTF-8: every byte is valid in it";
+    return Encoding::kUtf8;
+  }
+  if (head.find('\0') != std::string_view::npos || !is_fit(Encoding::kWindows1252)) {
+    throw Error(error_code::kSpecInvalid, "learn", "sample",
+                "the file is no text in UTF-8 or Windows-1252");
+  }
+  evidence["encoding"] = "Windows-1252: not valid in UTF-8, and no byte that it leaves undefined";
+  return Encoding::kWindows1252;
+}
+
+bool is_json_lines(std::string_view head) {
+  const std::size_t first = head.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || head[first] != '{') return false;
+  const std::string_view line = head.substr(first, head.find('\n', first) - first);
+  return nlohmann::json::accept(line);
+}
+
+}  // namespace
+
+Shape find_shape(std::string_view head, Json& evidence) {
+  Shape shape;
+  shape.encoding = find_encoding(head, evidence);
+  const bool has_mark = detect_byte_order_mark(head) == ByteOrderMark::kUtf8;
+  if (has_mark) head.remove_prefix(kByteOrderMarkBytesMax);
+  shape.is_json_lines = is_json_lines(head);
+  if (shape.is_json_lines) {
+    evidence["format"] = "JSON lines: the first line is an object";
+    return shape;
+  }
+  const Cut best = find_dialect(head);
+  shape.dialect = best.dialect;
+  shape.field_count = best.fields;
+  evidence["delimiter"] = {{"chosen", std::string(1, best.dialect.delimiter)},
+                           {"records", best.records},
+                           {"fields", best.fields},
+                           {"records_with_as_many", best.alike}};
+  if (!best.dialect.quote) {
+    evidence["quote"] = "none: quotes stand where no quoting explains them";
+  } else if (best.dialect.quote_rule == QuoteRule::kLenient) {
+    evidence["quote"] = "lenient: some quotes are neither doubled nor around a field";
+  }
+  return shape;
+}
+
+std::string read_head(FileSystem& files, const std::filesystem::path& path) {
+  const auto file = files.open(path.parent_path(), path.filename().string());
+  if (!file) throw Error(error_code::kFileUnreadable, "learn", path.string(), "it is not there");
+  std::string head(kHeadBytes, '\0');
+  std::size_t size = 0;
+  while (size < head.size()) {
+    const std::size_t count = file->read(head.data() + size, head.size() - size);
+    if (count == 0) break;
+    size += count;
+  }
+  head.resize(size);
+  if (size < kHeadBytes) return head;
+  head.resize(head.find_last_of("\r\n") + 1);
+  return head;
+}
+
+void read_records(FileSystem& files, const std::filesystem::path& path, const Shape& shape,
+                  const FieldsSink& take) {
+  const auto file = files.open(path.parent_path(), path.filename().string());
+  if (!file) throw Error(error_code::kFileUnreadable, "learn", path.string(), "it is not there");
+  std::vector<std::string> fields;
+  std::string unquoted;
+  CsvReader reader(
+      shape.dialect,
+      [&](const CsvRecord& record) {
+        fields.resize(record.fields.size());
+        for (std::size_t i = 0; i < fields.size(); ++i) {
+          const std::string_view text = record.text(record.fields[i], unquoted);
+          fields[i].clear();
+          if (shape.encoding == Encoding::kUtf8) {
+            fields[i] = text;
+          } else {
+            append_windows_1252(text, fields[i]);
+          }
+        }
+        take(fields);
+      },
+      [](const CsvProblem& /*problem*/) {});
+  std::string block(kBlockBytes, '\0');
+  bool is_first = true;
+  while (const std::size_t count = file->read(block.data(), block.size())) {
+    std::string_view bytes(block.data(), count);
+    const bool has_mark = is_first && detect_byte_order_mark(bytes) == ByteOrderMark::kUtf8;
+    if (has_mark) bytes.remove_prefix(kByteOrderMarkBytesMax);
+    is_first = false;
+    reader.feed(bytes);
+  }
+  reader.finish();
+}
+
+}  // namespace waybill::authoring

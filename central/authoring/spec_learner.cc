@@ -1,0 +1,282 @@
+#include "central/authoring/spec_learner.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "central/authoring/column_profile.h"
+#include "central/authoring/sample.h"
+#include "core/ascii.h"
+#include "core/column_spec.h"
+#include "core/error.h"
+#include "core/preflight/preflight.h"
+
+namespace waybill::authoring {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
+constexpr std::int64_t kKeyRowsMin = 10;
+constexpr std::size_t kDateDigits = 8;
+
+[[noreturn]] void refuse(const std::string& cause) {
+  throw Error(error_code::kSpecInvalid, "learn", "samples", cause);
+}
+
+/// Does a first record name its columns? Names are there, differ, and are no numbers or dates.
+bool looks_like_header(const std::vector<std::string>& fields) {
+  std::set<std::string> names;
+  for (const std::string& field : fields) {
+    const std::string name(trim_ascii_blanks(field));
+    if (name.empty() || name.size() > 255 || is_null_word(name) || !names.insert(name).second) {
+      return false;
+    }
+    ColumnProfile profile("");
+    profile.add(name);
+    const ColumnType type =
+        profile.type();  // a column may be called "No", which is a boolean's word
+    if (type != ColumnType::kText && type != ColumnType::kBoolean) return false;
+  }
+  return !fields.empty();
+}
+
+/// All samples of one spec, read once each.
+class Learner {
+ public:
+  Learner(FileSystem& files, const std::vector<fs::path>& samples, const LearnOptions& options)
+      : files_(files), samples_(samples), options_(options) {}
+
+  Learned learn() {
+    if (samples_.empty()) refuse("no sample was named");
+    evidence_["files"] = samples_.size();
+    shape_ = find_shape(read_head(files_, samples_.front()), evidence_);
+    if (shape_.is_json_lines) {
+      for (const fs::path& path : samples_) profile_json_lines(path);
+    } else {
+      for (const fs::path& path : samples_) profile_csv(path);
+    }
+    if (profiles_.empty()) refuse("the samples hold no record");
+    Json spec = make_spec();
+    evidence_["columns"] = Json::array();
+    for (const ColumnProfile& profile : profiles_) {
+      evidence_["columns"].push_back(profile.evidence());
+    }
+    try_out(spec);
+    return {std::move(spec), std::move(evidence_)};
+  }
+
+ private:
+  void profile_csv(const fs::path& path) {
+    bool is_first = true;
+    read_records(files_, path, shape_, [&](const std::vector<std::string>& fields) {
+      if (profiles_.empty()) begin_columns(fields);
+      const bool is_header = std::exchange(is_first, false) && has_header_;
+      if (is_header) return check_header(path, fields);
+      if (fields.size() != profiles_.size()) {
+        ++ragged_;
+        return;
+      }
+      for (std::size_t i = 0; i < fields.size(); ++i) profiles_[i].add(fields[i]);
+      note_pair(fields);
+      ++rows_;
+    });
+  }
+
+  void begin_columns(const std::vector<std::string>& fields) {
+    has_header_ = looks_like_header(fields);
+    evidence_["header"] = has_header_
+                              ? "the first record: its fields differ, and none is a number or date"
+                              : "none: the first record holds an empty, repeated or typed field";
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      profiles_.emplace_back(has_header_ ? std::string(trim_ascii_blanks(fields[i]))
+                                         : "Column " + std::to_string(i + 1));
+    }
+  }
+
+  void check_header(const fs::path& path, const std::vector<std::string>& fields) const {
+    const bool is_same = fields.size() == profiles_.size() &&
+                         std::equal(fields.begin(), fields.end(), profiles_.begin(),
+                                    [](const std::string& field, const ColumnProfile& profile) {
+                                      return trim_ascii_blanks(field) == profile.name();
+                                    });
+    if (!is_same) refuse(path.filename().string() + " has another header than the first sample");
+  }
+
+  void profile_json_lines(const fs::path& path) {
+    Shape lines;
+    lines.dialect = {'\0', std::nullopt, QuoteRule::kStrict};
+    has_header_ = false;
+    read_records(files_, path, lines, [&](const std::vector<std::string>& fields) {
+      const Json object = Json::parse(fields[0], nullptr, /*allow_exceptions=*/false);
+      if (!object.is_object()) {
+        ++ragged_;
+        return;
+      }
+      ++rows_;
+      for (const auto& [key, value] : object.items()) {
+        const std::string text = value.is_null()     ? ""
+                                 : value.is_string() ? value.get<std::string>()
+                                                     : value.dump();
+        profile_of(key).add(text);
+      }
+    });
+  }
+
+  ColumnProfile& profile_of(const std::string& key) {
+    const auto found =
+        std::find_if(profiles_.begin(), profiles_.end(),
+                     [&](const ColumnProfile& profile) { return profile.name() == key; });
+    return found != profiles_.end() ? *found : profiles_.emplace_back(key);
+  }
+
+  /// Two columns together may be the key where none is alone: the first and each other.
+  void note_pair(const std::vector<std::string>& fields) {
+    pairs_.resize(fields.size());
+    for (std::size_t i = 1; i < fields.size(); ++i) {
+      if (pairs_[i].size() > ColumnProfile::kDistinctMax) continue;
+      pairs_[i].insert(std::hash<std::string>{}(fields[0] + kNaturalKeySeparator + fields[i]));
+    }
+  }
+
+  Json natural_key(const Json& columns) {
+    Json key = Json::array();
+    if (rows_ < kKeyRowsMin) return key;
+    for (std::size_t i = 0; i < profiles_.size(); ++i) {
+      if (!profiles_[i].is_unique() || profiles_[i].filled() != rows_) continue;
+      evidence_["natural_key"] = "one column: filled in every row, and no value comes twice";
+      key.push_back(columns[i]["to"]);
+      return key;
+    }
+    for (std::size_t i = 1; i < pairs_.size(); ++i) {
+      const bool is_key = static_cast<std::int64_t>(pairs_[i].size()) == rows_ &&
+                          profiles_[0].filled() == rows_ && profiles_[i].filled() == rows_;
+      if (!is_key) continue;
+      evidence_["natural_key"] = "two columns: filled in every row, and no pair comes twice";
+      key.push_back(columns[0]["to"]);
+      key.push_back(columns[i]["to"]);
+      return key;
+    }
+    evidence_["natural_key"] = "none was found among single columns and pairs with the first";
+    return key;
+  }
+
+  Json make_columns() {
+    Json columns = Json::array();
+    std::set<std::string> keys;
+    for (const ColumnProfile& profile : profiles_) {
+      Json column = profile.proposal(options_.with_known_values);
+      const std::string number = std::to_string(columns.size() + 1);
+      std::string key = payload_key_of(profile.name());
+      if (key.empty()) key = "column_" + number;
+      if (!keys.insert(key).second) keys.insert(key += "_" + number);
+      column["to"] = key;
+      // A key that lines leave out is null there.
+      if (shape_.is_json_lines && profile.filled() != rows_) column.erase("required");
+      columns.push_back(std::move(column));
+    }
+    return columns;
+  }
+
+  Json make_spec() {
+    std::vector<std::string> names;
+    for (const fs::path& path : samples_) names.push_back(path.filename().string());
+    Json spec = {{"file_tag", options_.file_tag},
+                 {"entity", options_.entity},
+                 {"description", "Proposed from samples; look it over."},
+                 {"file_name", file_name_pattern(names)}};
+    spec["format"] = shape_.is_json_lines ? "jsonl" : "csv";
+    spec["encoding"] = to_string(shape_.encoding);
+    if (!shape_.is_json_lines) {
+      spec["delimiter"] = std::string(1, shape_.dialect.delimiter);
+      spec["quote"] = nullptr;
+      if (shape_.dialect.quote) {
+        spec["quote"] = std::string(1, *shape_.dialect.quote);
+        spec["quotes"] = shape_.dialect.quote_rule == QuoteRule::kStrict ? "strict" : "lenient";
+      }
+      spec["header"] = has_header_;
+    }
+    spec["columns"] = make_columns();
+    spec["natural_key"] = natural_key(spec["columns"]);
+    spec["natural_key_unique"] = !spec["natural_key"].empty();
+    return spec;
+  }
+
+  /// The proposal reads its own samples.
+  void try_out(const Json& proposed) {
+    const FileSpec spec = parse_file_spec_text(proposed.dump());
+    Json trial = Json::array();
+    for (const fs::path& path : samples_) {
+      const auto file = files_.open(path.parent_path(), path.filename().string());
+      if (!file) refuse(path.filename().string() + " vanished meanwhile");
+      Preflight preflight(spec);
+      std::string block(kBlockBytes, '\0');
+      while (const std::size_t count = file->read(block.data(), block.size())) {
+        preflight.feed({block.data(), count});
+      }
+      const PreflightResult result = preflight.finish();
+      Json one = {{"file", path.filename().string()},
+                  {"outcome", result.is_accepted() ? "accepted" : "refused"},
+                  {"rows", result.summary.rows},
+                  {"findings", result.summary.findings_count}};
+      if (result.summary.refusal) {
+        one["first_finding"] = nlohmann::json(to_json(*result.summary.refusal));
+      }
+      trial.push_back(std::move(one));
+    }
+    evidence_["rows"] = rows_;
+    if (ragged_ > 0) evidence_["records_of_another_shape"] = ragged_;
+    evidence_["trial"] = std::move(trial);
+  }
+
+  FileSystem& files_;
+  const std::vector<fs::path>& samples_;
+  const LearnOptions& options_;
+  Shape shape_;
+  bool has_header_ = false;
+  std::vector<ColumnProfile> profiles_;
+  std::vector<std::unordered_set<std::size_t>> pairs_;
+  std::int64_t rows_ = 0;
+  std::int64_t ragged_ = 0;
+  Json evidence_;
+};
+
+}  // namespace
+
+std::string file_name_pattern(const std::vector<std::string>& names) {
+  const std::string& first = names.front();
+  std::size_t head = first.size();
+  std::size_t tail = first.size();
+  for (const std::string& name : names) {
+    const std::size_t shorter = std::min(first.size(), name.size());
+    std::size_t same = 0;
+    while (same < shorter && first[same] == name[same]) ++same;
+    head = std::min(head, same);
+    same = 0;
+    while (same < shorter && first[first.size() - 1 - same] == name[name.size() - 1 - same]) ++same;
+    tail = std::min(tail, same);
+  }
+  // A number is a whole: one that differs, or that is long enough for a date, is the changing part.
+  std::size_t digits = 0;
+  for (std::size_t i = 0; i < first.size() && head == first.size(); ++i) {
+    digits = is_ascii_digit(first[i]) ? digits + 1 : 0;
+    if (digits < kDateDigits) continue;
+    head = i + 1 - digits;
+    tail = first.size() - i - 1;
+    break;
+  }
+  if (head == first.size()) return first;
+  while (head > 0 && is_ascii_digit(first[head - 1])) --head;
+  tail = std::min(tail, first.size() - head);
+  while (tail > 0 && is_ascii_digit(first[first.size() - tail])) --tail;
+  return first.substr(0, head) + "*" + first.substr(first.size() - tail);
+}
+
+Learned learn_spec(FileSystem& files, const std::vector<fs::path>& samples,
+                   const LearnOptions& options) {
+  return Learner(files, samples, options).learn();
+}
+
+}  // namespace waybill::authoring

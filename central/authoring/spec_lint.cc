@@ -1,0 +1,171 @@
+#include "central/authoring/spec_lint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/ascii.h"
+#include "core/glob.h"
+#include "core/read/pattern.h"
+
+namespace waybill::authoring {
+
+namespace {
+
+/// Parts of names that tell of a person.
+constexpr std::array<std::string_view, 12> kPersonalWords = {
+    "birth", "dob",   "ssn",     "social_security", "first_name", "last_name",
+    "email", "phone", "address", "passport",        "gender",     "license"};
+
+std::string place_of(std::size_t column, std::string_view key = "") {
+  return fmt::format("columns[{}]{}{}", column, key.empty() ? "" : ".", key);
+}
+
+class Linter {
+ public:
+  explicit Linter(const FileSpec& spec) : spec_(spec) {}
+
+  std::vector<Remark> remarks() {
+    look_at_key();
+    for (std::size_t i = 0; i < spec_.columns.size(); ++i) look_at_column(i);
+    look_at_dialect();
+    look_at_rules();
+    return std::move(remarks_);
+  }
+
+ private:
+  void advise(std::string place, std::string text) {
+    remarks_.push_back({std::move(place), std::move(text), false});
+  }
+
+  void look_at_key() {
+    if (spec_.natural_key.empty()) {
+      return advise("natural_key",
+                    "is empty: rows have no name, so a changed row cannot be told from a new one");
+    }
+    if (!spec_.natural_key_unique) {
+      advise("natural_key_unique", "is false: two rows with one key are both staged");
+    }
+    for (std::size_t i = 0; i < spec_.columns.size(); ++i) {
+      const ColumnSpec& column = spec_.columns[i];
+      const bool is_key = std::find(spec_.natural_key.begin(), spec_.natural_key.end(),
+                                    column.to) != spec_.natural_key.end();
+      if (!is_key) continue;
+      if (column.optional) {
+        advise(place_of(i, "optional"), "a column of the natural key should always be there");
+      }
+      if (!column.required && spec_.natural_key.size() == 1) {
+        advise(place_of(i, "required"), "is the natural key: without a value the row has no name");
+      }
+      const RuleAction missing = spec_.on_finding.of(error_code::kValueMissing);
+      if (column.required && missing == RuleAction::kWarn) {
+        advise("on_finding.value-missing", "warn lets rows without natural key through");
+      }
+    }
+  }
+
+  void look_at_column(std::size_t index) {
+    const ColumnSpec& column = spec_.columns[index];
+    for (const std::string& word : column.known_values) {
+      const bool is_null = std::find(column.null_values.begin(), column.null_values.end(), word) !=
+                           column.null_values.end();
+      if (is_null) {
+        advise(place_of(index, "known_values"),
+               "has a word that null_values has too: it is read as null and never compared");
+        break;
+      }
+    }
+    if (!column.pattern.empty() && !column.known_values.empty()) {
+      const Pattern pattern(column.pattern);
+      const bool all_fit =
+          std::all_of(column.known_values.begin(), column.known_values.end(),
+                      [&](const std::string& word) { return pattern.matches(word); });
+      advise(place_of(index, "pattern"), all_fit ? "says nothing that known_values does not say"
+                                                 : "refuses a word that known_values lists");
+    }
+    if (column.unique && column.optional) {
+      advise(place_of(index, "unique"), "is not looked at in files that lack the column");
+    }
+    if (!column.personal_data && looks_personal(column)) {
+      advise(place_of(index, "personal_data"),
+             "the name tells of a person; set it, or set it to false on purpose");
+    }
+  }
+
+  static bool looks_personal(const ColumnSpec& column) {
+    return std::any_of(kPersonalWords.begin(), kPersonalWords.end(), [&](std::string_view word) {
+      return column.to.find(word) != std::string::npos;
+    });
+  }
+
+  void look_at_dialect() {
+    if (spec_.format != FileFormat::kCsv) return;
+    if (!spec_.dialect.quote && spec_.dialect.delimiter != '\t') {
+      advise("quote", "is null: a value that holds the delimiter breaks its row");
+    }
+    if (spec_.dialect.quote && spec_.dialect.quote_rule == QuoteRule::kLenient) {
+      advise("quotes", "is lenient: a quote that is lost may join two fields unnoticed");
+    }
+    if (!spec_.header && spec_.other_columns == OtherColumns::kIgnore) {
+      advise("other_columns",
+             "is ignore without a header: a column put in between shifts all others unnoticed");
+    }
+  }
+
+  void look_at_rules() {
+    const bool splits = spec_.split_rows > 0 || spec_.split_bytes > 0;
+    const bool has_unique = spec_.natural_key_unique ||
+                            std::any_of(spec_.columns.begin(), spec_.columns.end(),
+                                        [](const ColumnSpec& column) { return column.unique; });
+    if (splits && has_unique) {
+      advise("split_rows",
+             "the agent compares keys over the whole file, central within each part only");
+    }
+    const bool sets_aside = std::any_of(rules().begin(), rules().end(), [&](const Rule& rule) {
+      return spec_.on_finding.of(*rule.code) == RuleAction::kQuarantineRow;
+    });
+    if (sets_aside && spec_.row_count.min == 0) {
+      advise("row_count.min", "rows may be set aside, and nothing says how few are too few");
+    }
+  }
+
+  const FileSpec& spec_;
+  std::vector<Remark> remarks_;
+};
+
+/// A name that the pattern takes: stars and marks filled in.
+std::string example_of(const std::string& pattern) {
+  std::string name;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const std::size_t end = pattern[i] == '[' ? pattern.find(']', i + 2) : std::string::npos;
+    if (end != std::string::npos) {
+      name += pattern[i + 1] == '!' ? '_' : pattern[i + 1];
+      i = end;
+    } else {
+      name += pattern[i] == '*' || pattern[i] == '?' ? 'x' : pattern[i];
+    }
+  }
+  return name;
+}
+
+}  // namespace
+
+std::vector<Remark> lint(const FileSpec& spec) { return Linter(spec).remarks(); }
+
+std::vector<Remark> lint_together(const std::vector<FileSpec>& specs) {
+  std::vector<Remark> remarks;
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    for (std::size_t j = 0; j < specs.size(); ++j) {
+      if (i == j || !matches_file_name(specs[j], example_of(specs[i].file_name))) continue;
+      remarks.push_back({"file_name",
+                         fmt::format("of {} and of {} take the same names: a file that both take "
+                                     "is left alone",
+                                     specs[i].file_tag.value, specs[j].file_tag.value),
+                         false});
+    }
+  }
+  return remarks;
+}
+
+}  // namespace waybill::authoring

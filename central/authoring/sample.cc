@@ -57,20 +57,38 @@ bool is_better(const Cut& left, const Cut& right) {
   return left.fields > right.fields;
 }
 
-Cut find_dialect(std::string_view head) {
-  Cut best;
-  for (const char delimiter : kDelimiters) {
-    const Cut strict = cut(head, {delimiter, '"', QuoteRule::kStrict});
-    if (best.records == 0 || is_better(strict, best)) best = strict;
-  }
-  if (best.problems == 0) return best;
-  for (const char delimiter : kDelimiters) {
-    for (const CsvDialect& dialect : {CsvDialect{delimiter, '"', QuoteRule::kLenient},
-                                      CsvDialect{delimiter, std::nullopt, QuoteRule::kStrict}}) {
-      const Cut other = cut(head, dialect);
-      if (is_better(other, best)) best = other;
+/// The character that most lines begin with, when it is one that exports quote with.
+char find_quote(std::string_view head) {
+  std::int64_t lines = 0;
+  std::map<char, std::int64_t> beginnings;
+  for (std::size_t from = 0; from < head.size();) {
+    const std::size_t end = std::min(head.find_first_of("\r\n", from), head.size());
+    if (end > from) {
+      ++lines;
+      ++beginnings[head[from]];
     }
+    from = end + 1;
   }
+  for (const char quote : {'~', '\''}) {
+    if (2 * beginnings[quote] > lines) return quote;
+  }
+  return '"';
+}
+
+Cut find_dialect(std::string_view head) {
+  const char quote = find_quote(head);
+  Cut best;
+  const auto try_all = [&](std::optional<char> with_quote, QuoteRule rule) {
+    for (const char delimiter : kDelimiters) {
+      if (delimiter == quote) continue;
+      const Cut other = cut(head, {delimiter, with_quote, rule});
+      if (best.records == 0 || is_better(other, best)) best = other;
+    }
+  };
+  try_all(quote, QuoteRule::kStrict);
+  if (best.problems == 0) return best;
+  try_all(quote, QuoteRule::kLenient);
+  try_all(std::nullopt, QuoteRule::kStrict);
   return best;
 }
 
@@ -161,12 +179,12 @@ void read_records(FileSystem& files, const std::filesystem::path& path, const Sh
             append_windows_1252(text, fields[i]);
           }
         }
-        take(fields);
+        if (!take(fields)) reader.stop();
       },
       [](const CsvProblem& /*problem*/) {});
   std::string block(kBlockBytes, '\0');
   bool is_first = true;
-  while (const std::size_t count = file->read(block.data(), block.size())) {
+  while (const std::size_t count = reader.stopped() ? 0 : file->read(block.data(), block.size())) {
     std::string_view bytes(block.data(), count);
     const bool has_mark = is_first && detect_byte_order_mark(bytes) == ByteOrderMark::kUtf8;
     if (has_mark) bytes.remove_prefix(kByteOrderMarkBytesMax);

@@ -35,8 +35,8 @@ struct Shape {
 /// The first bytes of a file, at most kHeadBytes, without a record cut short at the end.
 [[nodiscard]] std::string read_head(FileSystem& files, const std::filesystem::path& path);
 
-/// A record's fields as UTF-8; valid during the call.
-using FieldsSink = std::function<void(const std::vector<std::string>&)>;
+/// A record's fields as UTF-8; valid during the call. False: no more are wanted.
+using FieldsSink = std::function<bool(const std::vector<std::string>&)>;
 
 /// Every record of a delimited file, the header with it.
 void read_records(FileSystem& files, const std::filesystem::path& path, const Shape& shape,

@@ -43,6 +43,29 @@ bool looks_like_header(const std::vector<std::string>& fields) {
   return !fields.empty();
 }
 
+/// Letters as a, digits as 9: "D3318" and "D1066" are of one form.
+std::string form_of(std::string_view text) {
+  std::string form(text);
+  for (char& c : form) {
+    if (is_ascii_digit(c)) {
+      c = '9';
+    } else if (is_ascii_lower(to_ascii_lower(c))) {
+      c = 'a';
+    }
+  }
+  return form;
+}
+
+/// Does a field with digits have the form that the next record has there? Then it is data.
+bool is_like_next(const std::vector<std::string>& first, const std::vector<std::string>& second) {
+  if (first.size() != second.size()) return false;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const bool has_digit = std::any_of(first[i].begin(), first[i].end(), is_ascii_digit);
+    if (has_digit && form_of(first[i]) == form_of(second[i])) return true;
+  }
+  return false;
+}
+
 /// All samples of one spec, read once each.
 class Learner {
  public:
@@ -70,26 +93,41 @@ class Learner {
 
  private:
   void profile_csv(const fs::path& path) {
+    if (profiles_.empty()) begin_columns(first_two(path));
     bool is_first = true;
     read_records(files_, path, shape_, [&](const std::vector<std::string>& fields) {
-      if (profiles_.empty()) begin_columns(fields);
       const bool is_header = std::exchange(is_first, false) && has_header_;
-      if (is_header) return check_header(path, fields);
-      if (fields.size() != profiles_.size()) {
+      if (is_header) {
+        check_header(path, fields);
+      } else if (fields.size() != profiles_.size()) {
         ++ragged_;
-        return;
+      } else {
+        for (std::size_t i = 0; i < fields.size(); ++i) profiles_[i].add(fields[i]);
+        note_pair(fields);
+        ++rows_;
       }
-      for (std::size_t i = 0; i < fields.size(); ++i) profiles_[i].add(fields[i]);
-      note_pair(fields);
-      ++rows_;
+      return true;
     });
   }
 
-  void begin_columns(const std::vector<std::string>& fields) {
-    has_header_ = looks_like_header(fields);
-    evidence_["header"] = has_header_
-                              ? "the first record: its fields differ, and none is a number or date"
-                              : "none: the first record holds an empty, repeated or typed field";
+  std::vector<std::vector<std::string>> first_two(const fs::path& path) {
+    std::vector<std::vector<std::string>> records;
+    read_records(files_, path, shape_, [&](const std::vector<std::string>& fields) {
+      records.push_back(fields);
+      return records.size() < 2;
+    });
+    return records;
+  }
+
+  void begin_columns(const std::vector<std::vector<std::string>>& records) {
+    if (records.empty()) return;
+    const std::vector<std::string>& fields = records.front();
+    const bool is_data = records.size() > 1 && is_like_next(fields, records[1]);
+    has_header_ = !is_data && looks_like_header(fields);
+    evidence_["header"] =
+        has_header_
+            ? "the first record: its fields differ, and none is a number or date"
+            : "none: a field of the first record is empty, repeated, typed or like the next one";
     for (std::size_t i = 0; i < fields.size(); ++i) {
       profiles_.emplace_back(has_header_ ? std::string(trim_ascii_blanks(fields[i]))
                                          : "Column " + std::to_string(i + 1));
@@ -111,18 +149,19 @@ class Learner {
     has_header_ = false;
     read_records(files_, path, lines, [&](const std::vector<std::string>& fields) {
       const Json object = Json::parse(fields[0], nullptr, /*allow_exceptions=*/false);
-      if (!object.is_object()) {
-        ++ragged_;
-        return;
-      }
-      ++rows_;
-      for (const auto& [key, value] : object.items()) {
-        const std::string text = value.is_null()     ? ""
-                                 : value.is_string() ? value.get<std::string>()
-                                                     : value.dump();
-        profile_of(key).add(text);
-      }
+      object.is_object() ? profile_object(object) : static_cast<void>(++ragged_);
+      return true;
     });
+  }
+
+  void profile_object(const Json& object) {
+    ++rows_;
+    for (const auto& [key, value] : object.items()) {
+      const std::string text = value.is_null()     ? ""
+                               : value.is_string() ? value.get<std::string>()
+                                                   : value.dump();
+      profile_of(key).add(text);
+    }
   }
 
   ColumnProfile& profile_of(const std::string& key) {

@@ -88,8 +88,7 @@ class Linter {
       advise(place_of(index, "unique"), "is not looked at in files that lack the column");
     }
     if (!column.personal_data && looks_personal(column)) {
-      advise(place_of(index, "personal_data"),
-             "the name tells of a person; set it, or set it to false on purpose");
+      advise(place_of(index, "personal_data"), "is false, and the name tells of a person");
     }
   }
 

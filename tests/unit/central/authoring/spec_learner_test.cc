@@ -109,6 +109,14 @@ TEST_CASE("spec learner: other delimiters, no header, Windows-1252, JSON lines",
                                              "e\n")});
   CHECK(western.spec["encoding"] == "windows-1252");
 
+  // The nutrient database's dialect: ^ between fields, ~ around text; no header, though all is
+  // text.
+  const Learned tilde = learn({samples.add("t.txt", "~D1~^~Ann^Lee~^~~\n~D2~^~Bob~^~x~\n")});
+  CHECK(tilde.spec["delimiter"] == "^");
+  CHECK(tilde.spec["quote"] == "~");
+  CHECK(tilde.spec["columns"].size() == 3);
+  CHECK(tilde.spec["header"] == false);
+
   const Learned lines = learn({samples.add(
       "l.jsonl", "{\"no\":1,\"name\":\"a\"}\n{\"no\":2,\"name\":null,\"lot\":\"x\"}\n")});
   CHECK(lines.spec["format"] == "jsonl");

@@ -3,16 +3,16 @@
 # What a run finds to be new goes to build/fuzz/work/NAME and is there at the next one. An input that
 # breaks a claim lies in build/fuzz/found. `./dev fuzz keep` reduces the work to the fewest inputs that
 # reach the same code and puts those into tests/fuzz/corpus, which the test fuzz_corpus replays.
+# libFuzzer takes the longest seed for the longest input.
 
 fuzz_packages=(clang libclang-rt-dev llvm)
 fuzz_names=(csv file_names file_spec fixed_width json_lines transcoding)
-fuzz_input_bytes_max=4096
 
 fuzz_one() {
   local name=$1 seconds=$2 log=$root/build/fuzz/$1.log
   say "fuzz $name: $seconds s"
   mkdir -p "$root/build/fuzz/work/$name" "$root/build/fuzz/found" "$root/tests/fuzz/corpus/$name"
-  if ! "$root/build/fuzz/bin/fuzz_$name" -max_total_time="$seconds" -max_len="$fuzz_input_bytes_max" -timeout=10 \
+  if ! "$root/build/fuzz/bin/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
     -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$root/build/fuzz/found/$name-" \
     "$root/build/fuzz/work/$name" "$root/tests/fuzz/corpus/$name" "$root/build/fuzz/seeds/$name" >"$log" 2>&1; then
     grep -v '^#' "$log" | tail -n 60
@@ -27,7 +27,7 @@ fuzz_keep() {
   say "fuzz keep $name"
   rm -rf "$merged"
   mkdir -p "$merged" "$kept" "$root/build/fuzz/work/$name"
-  "$root/build/fuzz/bin/fuzz_$name" -merge=1 -set_cover_merge=1 -max_len="$fuzz_input_bytes_max" "$merged" \
+  "$root/build/fuzz/bin/fuzz_$name" -merge=1 -set_cover_merge=1 "$merged" \
     "$root/build/fuzz/work/$name" "$kept" "$root/build/fuzz/seeds/$name" >"$root/build/fuzz/$name-keep.log" 2>&1
   for file in "$kept"/*; do
     if [[ ${file##*/} =~ ^[0-9a-f]{40}$ ]]; then rm -- "$file"; fi

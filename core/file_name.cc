@@ -73,6 +73,17 @@ std::optional<std::int64_t> take_timestamp(std::string_view& text) {
       .count();
 }
 
+/// Only these years have four digits; and near the ends of the number's range a day begins outside
+/// of it.
+bool has_four_digit_year(std::int64_t utc_us) {
+  using std::chrono::sys_days;
+  using std::chrono::year;
+  constexpr sys_time<microseconds> kFirst = sys_days(year(0) / 1 / 1);
+  constexpr sys_time<microseconds> kEnd = sys_days(year(10'000) / 1 / 1);
+  const sys_time<microseconds> time{microseconds(utc_us)};
+  return kFirst <= time && time < kEnd;
+}
+
 std::string format_timestamp(std::int64_t utc_us) {
   const sys_time<microseconds> time{microseconds(utc_us)};
   const auto day = std::chrono::floor<std::chrono::days>(time);
@@ -97,15 +108,15 @@ bool is_file_tag(std::string_view text) {
 }
 
 std::string format_object_name(const ObjectName& name) {
-  std::string text(name.state == ObjectState::kProcessed ? kProcessed : kUnprocessed);
-  text.append(format_timestamp(name.utc_us)).append(kRaw).append(name.file_tag.value);
-  if (name.part_number) text.append(fmt::format("{}{:05}", kPart, *name.part_number));
-  text.append(".").append(name.extension);
-  if (parse_object_name(text) != name) {
-    throw Error(error_code::kInternal, "name object", name.file_tag.value,
-                "a part is outside the grammar of object names");
+  if (has_four_digit_year(name.utc_us)) {
+    std::string text(name.state == ObjectState::kProcessed ? kProcessed : kUnprocessed);
+    text.append(format_timestamp(name.utc_us)).append(kRaw).append(name.file_tag.value);
+    if (name.part_number) text.append(fmt::format("{}{:05}", kPart, *name.part_number));
+    text.append(".").append(name.extension);
+    if (parse_object_name(text) == name) return text;
   }
-  return text;
+  throw Error(error_code::kInternal, "name object", name.file_tag.value,
+              "a part is outside the grammar of object names");
 }
 
 std::optional<ObjectName> parse_object_name(std::string_view text) {

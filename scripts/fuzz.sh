@@ -12,7 +12,7 @@ fuzz_one() {
   local name=$1 seconds=$2 log=$root/build/fuzz/$1.log
   say "fuzz $name: $seconds s"
   mkdir -p "$root/build/fuzz/work/$name" "$root/build/fuzz/found" "$root/tests/fuzz/corpus/$name"
-  if ! "$root/build/fuzz/bin/fuzz_$name" -max_total_time="$seconds" -timeout=10 \
+  if ! "$root/build/fuzz/bin/fuzz_$name" -max_total_time="$seconds" -timeout=60 \
     -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$root/build/fuzz/found/$name-" \
     "$root/build/fuzz/work/$name" "$root/tests/fuzz/corpus/$name" "$root/build/fuzz/seeds/$name" >"$log" 2>&1; then
     grep -v '^#' "$log" | tail -n 60

@@ -1,6 +1,7 @@
 #include "core/file_name.h"
 
 #include <catch2/catch.hpp>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,11 @@ const std::string kExample = "unprocessed_2026-11-20T23_59_58_123456_raw_recipe_
 }  // namespace
 
 TEST_CASE("object name: what is written down is read back", "[core][file_name]") {
-  const std::vector<std::int64_t> times = {0, -1, 1'795'219'198'123'456, 951'782'400'000'000,
+  const std::vector<std::int64_t> times = {0,
+                                           -1,
+                                           1'795'219'198'123'456,
+                                           951'782'400'000'000,
+                                           -62'167'219'200'000'000,
                                            253'402'300'799'999'999};
   const std::vector<std::optional<std::int32_t>> parts = {std::nullopt, 1, 12, 99'999};
   for (const ObjectState state : {ObjectState::kUnprocessed, ObjectState::kProcessed}) {
@@ -105,8 +110,14 @@ TEST_CASE("object name: parts outside the grammar are not written down", "[core]
   bad.extension = "CSV";
   CHECK_THROWS_AS(format_object_name(bad), Error);
   bad = good;
-  bad.utc_us = 253'402'300'800'000'000;  // the year 10000
-  CHECK_THROWS_AS(format_object_name(bad), Error);
+  // The years -1 and 10000, and times whose day begins or ends outside the number's range.
+  using Limits = std::numeric_limits<std::int64_t>;
+  for (const std::int64_t utc_us :
+       {std::int64_t{-62'167'219'200'000'001}, std::int64_t{253'402'300'800'000'000}, Limits::min(),
+        Limits::min() + 1, Limits::max()}) {
+    bad.utc_us = utc_us;
+    CHECK_THROWS_AS(format_object_name(bad), Error);
+  }
 }
 
 TEST_CASE("object name: the extension is the partner's where it is plain, else csv",

@@ -45,7 +45,8 @@ constexpr std::array<std::string_view, 5> kFormats = {"csv", "jsonl", "fixed_wid
                                                       "sql_dump"};
 constexpr std::array<std::string_view, 3> kContainers = {"none", "gzip", "zip"};
 constexpr std::array<std::string_view, 2> kOnRefusal = {"halt", "quarantine"};
-constexpr std::array<std::string_view, 2> kEncodings = {"utf-8", "windows-1252"};
+constexpr std::array<std::string_view, 5> kEncodings = {"utf-8", "windows-1252", "iso-8859-1",
+                                                        "utf-16le", "utf-16be"};
 constexpr std::array<std::string_view, 2> kQuoteRules = {"strict", "lenient"};
 constexpr std::array<std::string_view, 3> kOtherColumns = {"refuse", "ignore", "keep"};
 
@@ -160,6 +161,8 @@ void parse_format(const ConfigObject& object, FileSpec& spec) {
   if (has_table) spec.table = object.name("table");
   require(spec.encoding == Encoding::kUtf8 || is_csv || is_fixed, "encoding",
           "must be utf-8 with this format");
+  require(!is_utf16(spec.encoding) || is_csv, "encoding",
+          "must not be UTF-16 with this format, whose columns are bytes; it goes with csv only");
 }
 
 void parse_container(const ConfigObject& object, FileSpec& spec) {
@@ -176,7 +179,8 @@ void parse_split(const ConfigObject& object, FileSpec& spec) {
   spec.split_bytes = object.number("split_bytes", 0, kSplitBytesMin, kSplitBytesMax);
   for (const char* key : {"split_rows", "split_bytes"}) {
     require(is_splittable(spec) || !object.has(key), key,
-            "goes with formats csv, jsonl and fixed_width outside a container only");
+            "goes with formats csv, jsonl and fixed_width outside a container only, and not with "
+            "UTF-16 or a quirk");
   }
 }
 
@@ -194,7 +198,7 @@ void check_places(const FileSpec& spec) {
 }  // namespace
 
 bool is_splittable(const FileSpec& spec) {
-  return spec.container == Container::kNone && spec.quirk.empty() &&
+  return spec.container == Container::kNone && spec.quirk.empty() && !is_utf16(spec.encoding) &&
          (spec.format == FileFormat::kCsv || spec.format == FileFormat::kJsonLines ||
           spec.format == FileFormat::kFixedWidth);
 }
@@ -240,6 +244,8 @@ FileSpec parse_file_spec(const json& value) {
   spec.row_count = parse_row_count(object);
   spec.on_finding = parse_on_finding(object);
   if (object.has("quirk")) spec.quirk = object.name("quirk");
+  require(spec.quirk.empty() || !is_utf16(spec.encoding), "quirk",
+          "reads the file as bytes, so it does not go with UTF-16");
   parse_split(object, spec);
   spec.on_refusal = static_cast<OnRefusal>(object.choice("on_refusal", kOnRefusal));
   return spec;

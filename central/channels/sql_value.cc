@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/ascii.h"
+#include "core/utf8.h"
 
 namespace waybill {
 
@@ -29,19 +30,6 @@ std::string content(const SqlPiece& piece) {
   return std::string(undo_escapes(piece.text, piece.escapes, scratch));
 }
 
-void append_code_point(unsigned code, std::string& out) {
-  if (code < 0x80U) {
-    out.push_back(static_cast<char>(code));
-  } else if (code < 0x800U) {
-    out.push_back(static_cast<char>(0xC0U | (code >> 6U)));
-    out.push_back(static_cast<char>(0x80U | (code & 0x3FU)));
-  } else {
-    out.push_back(static_cast<char>(0xE0U | ((code >> 12U) & 0x0FU)));
-    out.push_back(static_cast<char>(0x80U | ((code >> 6U) & 0x3FU)));
-    out.push_back(static_cast<char>(0x80U | (code & 0x3FU)));
-  }
-}
-
 /// SQLite's unistr(): \uXXXX and a doubled backslash.
 std::optional<std::string> unescape_unistr(std::string_view text) {
   std::string out;
@@ -57,7 +45,7 @@ std::optional<std::string> unescape_unistr(std::string_view text) {
       if (!text.starts_with("\\u") || text.size() < 6) return std::nullopt;
       const auto read = std::from_chars(text.data() + 2, text.data() + 6, code, 16);
       if (read.ptr != text.data() + 6) return std::nullopt;
-      append_code_point(code, out);
+      append_utf8(out, code);
       text.remove_prefix(6);
     }
   }
@@ -124,7 +112,7 @@ class CallReader {
       if (std::from_chars(argument.data(), end, code).ptr != end || code > 0xFFFF) {
         return std::nullopt;
       }
-      append_code_point(code, text);
+      append_utf8(text, code);
     }
     return text;
   }

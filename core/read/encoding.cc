@@ -1,7 +1,6 @@
 #include "core/read/encoding.h"
 
 #include <array>
-#include <cstring>
 
 #include "core/utf8.h"
 
@@ -18,6 +17,12 @@ constexpr std::array<std::uint16_t, 32> kWindows1252High = {
     0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178,  // 98
 };
 
+// Each in the order of its enum.
+constexpr std::array<std::string_view, 5> kEncodingNames = {"utf-8", "windows-1252", "iso-8859-1",
+                                                            "utf-16le", "utf-16be"};
+constexpr std::array<std::string_view, 4> kMarkNames = {"no encoding", "UTF-8", "UTF-16LE",
+                                                        "UTF-16BE"};
+
 constexpr unsigned kHighFirst = 0x80;
 constexpr unsigned kHighEnd = 0xA0;
 
@@ -29,24 +34,10 @@ std::size_t find_undefined_windows_1252(std::string_view bytes) {
   return std::string_view::npos;
 }
 
-/// Code points here are below U+10000, so at most three bytes.
-void append_code_point(unsigned code, std::string& utf8) {
-  if (code < 0x80U) {
-    utf8.push_back(static_cast<char>(code));
-  } else if (code < 0x800U) {
-    utf8.push_back(static_cast<char>(0xC0U | (code >> 6U)));
-    utf8.push_back(static_cast<char>(0x80U | (code & 0x3FU)));
-  } else {
-    utf8.push_back(static_cast<char>(0xE0U | (code >> 12U)));
-    utf8.push_back(static_cast<char>(0x80U | ((code >> 6U) & 0x3FU)));
-    utf8.push_back(static_cast<char>(0x80U | (code & 0x3FU)));
-  }
-}
-
 }  // namespace
 
 std::string_view to_string(Encoding encoding) {
-  return encoding == Encoding::kUtf8 ? "utf-8" : "windows-1252";
+  return kEncodingNames[static_cast<std::size_t>(encoding)];
 }
 
 ByteOrderMark detect_byte_order_mark(std::string_view head) {
@@ -56,16 +47,41 @@ ByteOrderMark detect_byte_order_mark(std::string_view head) {
   return ByteOrderMark::kNone;
 }
 
-std::size_t find_invalid_byte(Encoding encoding, std::string_view bytes) {
-  return encoding == Encoding::kUtf8 ? find_invalid_utf8(bytes)
-                                     : find_undefined_windows_1252(bytes);
+std::size_t size_bytes(ByteOrderMark mark) {
+  if (mark == ByteOrderMark::kNone) return 0;
+  return mark == ByteOrderMark::kUtf8 ? 3 : 2;
 }
 
-void append_windows_1252(std::string_view bytes, std::string& utf8) {
+bool agrees(ByteOrderMark mark, Encoding encoding) {
+  switch (mark) {
+    case ByteOrderMark::kNone:
+      return true;
+    case ByteOrderMark::kUtf8:
+      return encoding == Encoding::kUtf8;
+    case ByteOrderMark::kUtf16Little:
+      return encoding == Encoding::kUtf16Le;
+    case ByteOrderMark::kUtf16Big:
+      return encoding == Encoding::kUtf16Be;
+  }
+  return false;
+}
+
+std::string_view to_string(ByteOrderMark mark) {
+  return kMarkNames[static_cast<std::size_t>(mark)];
+}
+
+std::size_t find_invalid_byte(Encoding encoding, std::string_view bytes) {
+  if (encoding == Encoding::kIso88591) return std::string_view::npos;
+  return encoding == Encoding::kWindows1252 ? find_undefined_windows_1252(bytes)
+                                            : find_invalid_utf8(bytes);
+}
+
+void append_single_bytes(Encoding encoding, std::string_view bytes, std::string& utf8) {
   for (const char c : bytes) {
     const unsigned byte = static_cast<unsigned char>(c);
-    const bool is_mapped = byte >= kHighFirst && byte < kHighEnd;
-    append_code_point(is_mapped ? kWindows1252High[byte - kHighFirst] : byte, utf8);
+    const bool is_mapped =
+        encoding == Encoding::kWindows1252 && byte >= kHighFirst && byte < kHighEnd;
+    append_utf8(utf8, is_mapped ? kWindows1252High[byte - kHighFirst] : byte);
   }
 }
 

@@ -25,9 +25,9 @@ void FieldRows::start_rows(ColumnMap map) { builder().start(std::move(map), spec
 
 std::string_view FieldRows::decoded(const CsvRecord& record, const CsvField& field) {
   const std::string_view text = record.text(field, unquoted_);
-  if (record.is_ascii || spec().encoding == Encoding::kUtf8) return text;
+  if (record.is_ascii || !is_single_byte(spec().encoding)) return text;
   transcoded_.clear();
-  append_windows_1252(text, transcoded_);
+  append_single_bytes(spec().encoding, text, transcoded_);
   return transcoded_;
 }
 
@@ -48,15 +48,22 @@ void FieldRows::find_known_keys(const CsvRecord& record) {
       return find_value(record, *column, error_code::kKeyDuplicate, kValueTwice);
     }
     add_finding({&error_code::kKeyDuplicate, kKeyTwice, row_of(record.number), record.line,
-                 record.byte_offset, "", 0});
+                 byte_offset_of(record), "", 0});
   });
+}
+
+void FieldRows::refuse_header(const CsvRecord& record) {
+  add_finding({&error_code::kHeaderUnexpected,
+               "the first record holds column names; the file spec has no header",
+               row_of(record.number), record.line, byte_offset_of(record), "", 0});
+  end_reading();
 }
 
 void FieldRows::find_value(const CsvRecord& record, const MappedColumn& column,
                            const ErrorCode& code, std::string message) {
   const std::size_t begin = record.fields[column.field_index].begin;
   add_finding({&code, std::move(message), row_of(record.number), record.line_at(begin),
-               record.byte_offset + static_cast<std::int64_t>(begin),
+               byte_offset_of(record, begin),
                std::string(builder().map().field_name(column.field_index)),
                static_cast<std::int32_t>(column.field_index + 1)});
 }
@@ -69,12 +76,22 @@ CsvRows::CsvRows(const FileSpec& spec, RowSink sink, std::int64_t first_source_r
   expected_fields_ = width_is_open ? 0 : builder().map().field_count();
 }
 
+void CsvRows::take_first(const FirstRecord& first) {
+  const std::optional<char> instead = delimiter_instead(spec(), first.bytes());
+  if (!instead) return;
+  add_finding(finding_at_first(
+      first, error_code::kDelimiterWrong,
+      fmt::format("the fields are separated by {}; the file spec names {}",
+                  delimiter_words(*instead), delimiter_words(spec().dialect.delimiter))));
+  end_reading();
+}
+
 void CsvRows::take_header(const CsvRecord& record) {
   if (record.field_count > record.fields.size()) {
     add_finding({&error_code::kRowRagged,
                  fmt::format("the header has {} fields; {} are read at most", record.field_count,
                              kFieldsMax),
-                 0, record.line, record.byte_offset, "", 0});
+                 0, record.line, byte_offset_of(record), "", 0});
     end_reading();
     return;
   }
@@ -86,12 +103,12 @@ void CsvRows::take_header(const CsvRecord& record) {
   const bool is_header = problems.empty() || problems[0].code != &error_code::kHeaderMissing;
   if (is_header) keep_header(std::move(names));
   for (HeaderProblem& problem : problems) {
-    Finding finding{problem.code,       std::move(problem.message), 0, record.line,
-                    record.byte_offset, std::move(problem.column),  0};
+    Finding finding{problem.code,           std::move(problem.message), 0, record.line,
+                    byte_offset_of(record), std::move(problem.column),  0};
     if (problem.field_index != CsvProblem::kNoField) {
       const std::size_t begin = record.fields[problem.field_index].begin;
       finding.line = record.line_at(begin);
-      finding.byte_offset += static_cast<std::int64_t>(begin);
+      finding.byte_offset = byte_offset_of(record, begin);
       finding.column_number = static_cast<std::int32_t>(problem.field_index + 1);
     }
     add_finding(std::move(finding));
@@ -105,7 +122,9 @@ void CsvRows::take_header(const CsvRecord& record) {
 }
 
 void CsvRows::take_record(const CsvRecord& record, bool is_broken) {
-  if (!is_broken && has_good_shape(record)) write_row(record);
+  if (is_broken) return;
+  if (is_unexpected_header(spec(), record)) return refuse_header(record);
+  if (has_good_shape(record)) write_row(record);
 }
 
 bool CsvRows::has_good_shape(const CsvRecord& record) {
@@ -117,7 +136,7 @@ bool CsvRows::has_good_shape(const CsvRecord& record) {
   if (record.field_count == expected) return true;
   add_finding({&error_code::kRowRagged,
                fmt::format("{} fields where {} are expected", record.field_count, expected),
-               row_of(record.number), record.line, record.byte_offset, "", 0});
+               row_of(record.number), record.line, byte_offset_of(record), "", 0});
   return false;
 }
 
@@ -141,7 +160,9 @@ FixedWidthRows::FixedWidthRows(const FileSpec& spec, RowSink sink, std::int64_t 
 void FixedWidthRows::take_header(const CsvRecord& /*record*/) {}  // the spec has the places
 
 void FixedWidthRows::take_record(const CsvRecord& line, bool is_broken) {
-  if (is_broken || !has_good_shape(line)) return;
+  if (is_broken) return;
+  if (is_unexpected_header(spec(), line)) return refuse_header(line);
+  if (!has_good_shape(line)) return;
   CsvRecord record = line;
   record.fields = fields_;
   record.field_count = fields_.size();
@@ -177,7 +198,7 @@ bool FixedWidthRows::has_good_shape(const CsvRecord& line) {
   }
   if (message.empty()) return true;
   add_finding({&error_code::kRecordWidthWrong, std::move(message), row_of(line.number), line.line,
-               line.byte_offset, "", 0});
+               byte_offset_of(line), "", 0});
   return false;
 }
 

@@ -23,6 +23,8 @@ class FieldRows : public RecordRows {
   void write_row(const CsvRecord& record);
   [[nodiscard]] std::string_view decoded(const CsvRecord& record, const CsvField& field);
   void find_known_keys(const CsvRecord& record);
+  /// The record names columns though the spec has no header: reading ends.
+  void refuse_header(const CsvRecord& record);
   void find_value(const CsvRecord& record, const MappedColumn& column, const ErrorCode& code,
                   std::string message);
 
@@ -37,6 +39,7 @@ class CsvRows final : public FieldRows {
   CsvRows(const FileSpec& spec, RowSink sink, std::int64_t first_source_row);
 
  private:
+  void take_first(const FirstRecord& first) override;
   void take_header(const CsvRecord& record) override;
   void take_record(const CsvRecord& record, bool is_broken) override;
   void name_place(const CsvRecord& record, std::size_t offset, Finding& finding) const override;

@@ -44,23 +44,6 @@ char plain_escape(char letter) {
   }
 }
 
-void append_utf8(unsigned code, std::string& out) {
-  const auto put = [&](unsigned byte) { out.push_back(static_cast<char>(byte)); };
-  if (code < 0x80U) {
-    put(code);
-  } else if (code < 0x800U) {
-    put(0xC0U | (code >> 6U));
-  } else if (code < 0x10000U) {
-    put(0xE0U | (code >> 12U));
-    put(0x80U | ((code >> 6U) & 0x3FU));
-  } else {
-    put(0xF0U | (code >> 18U));
-    put(0x80U | ((code >> 12U) & 0x3FU));
-    put(0x80U | ((code >> 6U) & 0x3FU));
-  }
-  if (code >= 0x80U) put(0x80U | (code & 0x3FU));
-}
-
 }  // namespace
 
 bool JsonScan::read_object(std::vector<JsonMember>& members) {
@@ -253,7 +236,7 @@ std::string_view json_text(std::string_view line, const JsonText& text, std::str
       code = 0x10000U + ((code - kHighSurrogateFirst) << 10U) + (low - kLowSurrogateFirst);
       at += 2 + kHexDigits;
     }
-    append_utf8(code, scratch);
+    append_utf8(scratch, code);
   }
   return scratch;
 }

@@ -68,25 +68,50 @@ void RecordRows::feed(std::string_view bytes) {
     if (head_.size() < kByteOrderMarkBytesMax) return;
     start(detect_byte_order_mark(head_));
   }
-  if (csv_) csv_->feed(bytes);
+  if (csv_) cut(bytes);
 }
 
 void RecordRows::start(ByteOrderMark mark) {
-  const bool is_utf8 = mark == ByteOrderMark::kUtf8;
-  if (mark != ByteOrderMark::kNone && !(is_utf8 && spec_.encoding == Encoding::kUtf8)) {
+  if (!agrees(mark, spec_.encoding)) {
     add_finding({&error_code::kEncodingInvalid,
                  fmt::format("the file starts with the mark of {}; the file spec names {}",
-                             is_utf8 ? "UTF-8" : "UTF-16", to_string(spec_.encoding)),
+                             to_string(mark), to_string(spec_.encoding)),
                  0, 1, 0, "", 0});
     end_reading();
     return;
   }
-  const std::size_t mark_bytes = is_utf8 ? kByteOrderMarkBytesMax : 0;
+  first_byte_offset_ = static_cast<std::int64_t>(size_bytes(mark));
+  if (is_utf16(spec_.encoding)) {
+    const bool is_big = spec_.encoding == Encoding::kUtf16Be;
+    transcoder_.emplace(
+        is_big ? Utf16Transcoder::ByteOrder::kBigEndian : Utf16Transcoder::ByteOrder::kLittleEndian,
+        first_byte_offset_);
+  }
   csv_ = std::make_unique<CsvReader>(
       record_dialect(spec_), [this](const CsvRecord& record) { read_record(record); },
       [this](const CsvProblem& problem) { read_problem(problem); },
-      static_cast<std::int64_t>(mark_bytes));
-  csv_->feed(std::string_view(head_).substr(mark_bytes));
+      transcoder_ ? 0 : first_byte_offset_);
+  if (spec_.format == FileFormat::kCsv) first_.emplace(spec_.dialect.quote);
+  cut(std::string_view(head_).substr(size_bytes(mark)));
+}
+
+/// Hands what comes next in the file to the reader of records.
+void RecordRows::cut(std::string_view bytes) {
+  cut_text(transcoder_ ? transcoder_->feed(bytes) : bytes);
+}
+
+void RecordRows::cut_text(std::string_view text) {
+  if (!first_) {
+    csv_->feed(text);
+  } else if (first_->add(text)) {
+    look_at_first();
+  }
+}
+
+void RecordRows::look_at_first() {
+  const std::optional<FirstRecord> first = std::exchange(first_, std::nullopt);
+  take_first(*first);
+  if (!ended_) csv_->feed(first->added());
 }
 
 void RecordRows::finish() {
@@ -94,6 +119,8 @@ void RecordRows::finish() {
   finished_ = true;
   if (ended_) return;
   if (!csv_) start(detect_byte_order_mark(head_));
+  if (csv_ && transcoder_) cut_text(transcoder_->finish());
+  if (csv_ && first_) look_at_first();
   if (csv_) csv_->finish();
   if (ended_ || findings_.is_refused()) return;
   if (records_ == 0) {
@@ -119,6 +146,7 @@ void RecordRows::count_rows() {
 
 void RecordRows::read_record(const CsvRecord& record) {
   ++records_;
+  if (transcoder_) transcoder_->settle(record.byte_offset);
   if (spec_.header && !header_seen_) {
     header_seen_ = true;
     if (problem_record_ == record.number || !has_good_encoding(record)) {
@@ -133,7 +161,7 @@ void RecordRows::read_record(const CsvRecord& record) {
   if (!row_is_set_aside_) return;
   row_is_set_aside_ = false;
   ++rows_quarantined_;
-  if (quarantine_) quarantine_({row_of(record.number), record.byte_offset, record.bytes});
+  if (quarantine_) quarantine_({row_of(record.number), byte_offset_of(record), record.bytes});
 }
 
 void RecordRows::read_row(const CsvRecord& record) {
@@ -155,8 +183,10 @@ bool RecordRows::has_good_encoding(const CsvRecord& record) {
   if (record.is_ascii) return true;
   const std::size_t bad = find_invalid_byte(spec_.encoding, record.bytes);
   if (bad == std::string_view::npos) return true;
+  const std::string_view what =
+      transcoder_ ? "this is no character of" : "this byte is not valid in";
   add_finding(finding_at(record, bad, error_code::kEncodingInvalid,
-                         fmt::format("this byte is not valid in {}", to_string(spec_.encoding))));
+                         fmt::format("{} {}", what, to_string(spec_.encoding))));
   return false;
 }
 
@@ -164,13 +194,14 @@ void RecordRows::read_problem(const CsvProblem& problem) {
   const ErrorCode& code = code_of(problem.kind);
   const RuleAction action = findings_.action_of(code);
   if (action > RuleAction::kWarn) problem_record_ = problem.record_number;
-  Finding finding{&code,
-                  message_of(problem.kind),
-                  row_of(problem.record_number),
-                  problem.line,
-                  problem.byte_offset,
-                  "",
-                  0};
+  Finding finding{
+      &code,
+      message_of(problem.kind),
+      row_of(problem.record_number),
+      problem.line,
+      transcoder_ ? transcoder_->original_offset(problem.byte_offset) : problem.byte_offset,
+      "",
+      0};
   // Of the other formats a record is one field, whatever its columns.
   if (spec_.format == FileFormat::kCsv && problem.field_index != CsvProblem::kNoField) {
     finding.column = builder_.map().field_name(problem.field_index);
@@ -186,11 +217,28 @@ Finding RecordRows::finding_at(const CsvRecord& record, std::size_t offset, cons
                   std::move(message),
                   row_of(record.number),
                   record.line_at(offset),
-                  record.byte_offset + static_cast<std::int64_t>(offset),
+                  byte_offset_of(record, offset),
                   "",
                   0};
   name_place(record, offset, finding);
   return finding;
+}
+
+Finding RecordRows::finding_at_first(const FirstRecord& first, const ErrorCode& code,
+                                     std::string message) const {
+  const auto offset = static_cast<std::int64_t>(first.offset());
+  return {&code,
+          std::move(message),
+          row_of(1),
+          first.line(),
+          transcoder_ ? transcoder_->original_offset(offset) : first_byte_offset_ + offset,
+          "",
+          0};
+}
+
+std::int64_t RecordRows::byte_offset_of(const CsvRecord& record, std::size_t offset) const {
+  const std::int64_t at = record.byte_offset + static_cast<std::int64_t>(offset);
+  return transcoder_ ? transcoder_->original_offset(at) : at;
 }
 
 std::int64_t RecordRows::row_of(std::int64_t record_number) const {

@@ -3,10 +3,13 @@
 // Place:    core, behind RowReader; CsvReader cuts the records, FieldRows and JsonRows read them.
 // Owner:    RowReader. One file, one thread.
 // Rule:     a record is handed to take_record() when its bytes are valid in the spec's encoding.
+//           Records of a UTF-16 file are UTF-8, and so are the places CsvReader gives; only
+//           byte_offset_of() knows those of the file.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,7 +17,9 @@
 #include "core/read/csv_reader.h"
 #include "core/read/encoding.h"
 #include "core/read/finding_list.h"
+#include "core/read/first_record.h"
 #include "core/read/row_builder.h"
+#include "core/read/transcoder.h"
 
 namespace waybill {
 
@@ -34,6 +39,8 @@ class RecordRows {
   [[nodiscard]] const std::vector<std::string>& header_names() const { return header_names_; }
 
  protected:
+  /// The file's first record as far as it can be told before records are cut; called once, for csv.
+  virtual void take_first(const FirstRecord& /*first*/) {}
   /// The record that names the columns; called once, when the spec has a header.
   virtual void take_header(const CsvRecord& record) = 0;
   /// One row; `is_broken` when a problem of it has been reported already.
@@ -51,6 +58,11 @@ class RecordRows {
   [[nodiscard]] Finding finding_at(const CsvRecord& record, std::size_t offset,
                                    const ErrorCode& code, std::string message) const;
   void keep_header(std::vector<std::string> names) { header_names_ = std::move(names); }
+  /// A finding about the file's first record as a whole.
+  [[nodiscard]] Finding finding_at_first(const FirstRecord& first, const ErrorCode& code,
+                                         std::string message) const;
+  /// Where in the file the byte at `offset` of the record is.
+  [[nodiscard]] std::int64_t byte_offset_of(const CsvRecord& record, std::size_t offset = 0) const;
   /// What follows cannot be read.
   void end_reading();
   /// Row number of a record in the original file; 0 for the header.
@@ -58,6 +70,9 @@ class RecordRows {
 
  private:
   void start(ByteOrderMark mark);
+  void cut(std::string_view bytes);
+  void cut_text(std::string_view text);
+  void look_at_first();
   void read_record(const CsvRecord& record);
   void read_row(const CsvRecord& record);
   void read_problem(const CsvProblem& problem);
@@ -72,6 +87,9 @@ class RecordRows {
   std::unique_ptr<CsvReader> csv_;
   RowCount row_count_;
   std::vector<std::string> header_names_;
+  std::optional<Utf16Transcoder> transcoder_;  ///< of a UTF-16 file
+  std::optional<FirstRecord> first_;           ///< until it has been looked at
+  std::int64_t first_byte_offset_ = 0;         ///< behind the byte order mark
   bool ended_ = false;
   bool finished_ = false;
   bool header_seen_ = false;

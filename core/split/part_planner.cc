@@ -5,6 +5,7 @@
 
 #include "core/read/csv_reader.h"
 #include "core/read/encoding.h"
+#include "core/read/first_record.h"
 #include "core/read/row_reader.h"
 
 namespace waybill {
@@ -104,12 +105,13 @@ void PartPlanner::Impl::start() {
   records_->feed(block_.substr(mark_bytes - of_kept));
 }
 
-/// A row with another number of fields refuses the file. It is not cut then: nothing of it is
-/// staged, and the finding has its place in the whole file.
+/// A row with another number of fields and a header that the spec does not have refuse the file. It
+/// is not cut then: nothing of it is staged, and the finding has its place in the whole file.
 void PartPlanner::Impl::on_record(const CsvRecord& record) {
   if (field_count_ == 0) field_count_ = record.field_count;
   const bool holds_nul = spec_.format != FileFormat::kCsv && record.field_count > 1;
   if (holds_nul || record.field_count != field_count_) return give_up();
+  if (is_unexpected_header(spec_, record)) return give_up();
   if (spec_.header && !header_seen_) {
     header_seen_ = true;
     return;

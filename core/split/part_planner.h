@@ -4,8 +4,8 @@
 // Owner:    one planner, one file, one thread. FileSpec is copied.
 // Rule:     parts are cut where RowReader's records begin, so each part read alone, from its first
 //           source row on, gives the rows of the whole file. A file whose records cannot be told
-//           apart for certain (a broken quote, a NUL, a ragged row, a record beyond the limit) is
-//           not cut.
+//           apart for certain (a broken quote, a NUL, a ragged row, a record beyond the limit), or
+//           that begins with a header its spec does not have, is not cut.
 // Units:    *_byte and *_bytes are octets of the whole file; rows are 1-based, header excluded.
 // Memory:   one record and a block, whatever the file's size (kRecordBytesMax).
 // Errors:   none: what is wrong with a file is for RowReader to say.

@@ -65,9 +65,11 @@ void claim_windows_1252(std::string_view text, unsigned cut_seed) {
   claim(find_invalid_byte(Encoding::kWindows1252, text) == bad, "the first byte without a meaning");
   if (bad != std::string_view::npos) return;
   std::string whole;
-  append_windows_1252(text, whole);
+  append_single_bytes(Encoding::kWindows1252, text, whole);
   std::string cut;
-  feed_in_cuts(text, cut_seed, [&](std::string_view piece) { append_windows_1252(piece, cut); });
+  feed_in_cuts(text, cut_seed, [&](std::string_view piece) {
+    append_single_bytes(Encoding::kWindows1252, piece, cut);
+  });
   claim(whole == cut, "every cut gives the same text");
   std::size_t at = 0;
   for (const char c : text) {

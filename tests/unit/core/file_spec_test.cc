@@ -198,7 +198,11 @@ TEST_CASE("file spec: the schema's words and defaults are the parser's", "[core]
     if (property.contains("enum")) {
       CHECK_FALSE(refusal(changed("/" + key, "nonsense")).empty());
       if (key == "format" || key == "container") continue;  // every_spec() has each format
-      for (const json& word : property.at("enum")) CHECK(refusal(changed("/" + key, word)).empty());
+      for (const json& word : property.at("enum")) {
+        json spec = changed("/" + key, word);
+        for (const char* cut : {"split_rows", "split_bytes"}) spec.erase(cut);  // not with UTF-16
+        CHECK(refusal(spec).empty());
+      }
     }
     if (!property.contains("default")) continue;
     json without = key == "container_entry" ? other_spec("sqlite") : full_spec();
@@ -387,6 +391,31 @@ TEST_CASE("file spec: only plain text of records is cut into parts", "[core][fil
   json dump = other_spec("sqlite");
   for (const char* key : {"quirk", "container", "container_entry"}) dump.erase(key);
   CHECK_FALSE(is_splittable(parse_file_spec(dump)));
+}
+
+TEST_CASE("file spec: UTF-16 goes with csv only, and is never cut by bytes", "[core][file_spec]") {
+  json spec = full_spec();
+  for (const char* key : {"split_rows", "split_bytes", "quirk"}) spec.erase(key);
+  for (const char* encoding : {"utf-16le", "utf-16be"}) {
+    spec["encoding"] = encoding;
+    const FileSpec parsed = parse_file_spec(spec);
+    CHECK_FALSE(is_splittable(parsed));
+    CHECK(to_json(parsed).at("encoding") == encoding);
+    json split = spec;
+    split["split_rows"] = 5;
+    CHECK_THAT(refusal(split), Contains("not with UTF-16"));
+    json hooked = spec;
+    hooked["quirk"] = "some_hook";
+    CHECK_THAT(refusal(hooked), Contains("does not go with UTF-16"));
+    json fixed = other_spec("fixed_width");
+    fixed["encoding"] = encoding;
+    CHECK_THAT(refusal(fixed), Contains("goes with csv only"));
+    json lines = other_spec("jsonl");
+    lines["encoding"] = encoding;
+    CHECK_THAT(refusal(lines), Contains("must be utf-8"));
+  }
+  spec["encoding"] = "iso-8859-1";
+  CHECK(is_splittable(parse_file_spec(spec)));
 }
 
 TEST_CASE("file spec: text that is not JSON, or says a key twice, is refused",

@@ -46,6 +46,15 @@ TEST_CASE("fixed width: a header line is skipped and is no row", "[core][fixed_w
   CHECK(read_rows(spec, "").findings == Shown{"WB-3001 row 0 line 0 byte 0"});
 }
 
+TEST_CASE("fixed width: a header line that the spec does not know of is named",
+          "[core][fixed_width]") {
+  const std::string names = "Code   QtyName";
+  CHECK(read_rows(fixed_spec(), names + "\n" + kButter + "\n").findings ==
+        Shown{"WB-3018 row 1 line 1 byte 0"});
+  CHECK(read_rows(fixed_spec(), kButter + "\n" + names + "\n").findings ==
+        Shown{"WB-3106 row 2 line 2 byte 21"});
+}
+
 TEST_CASE("fixed width: a record that is too short or too long is refused with its place",
           "[core][fixed_width]") {
   const std::string cut = kButter.substr(0, 19);

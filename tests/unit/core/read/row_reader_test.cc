@@ -293,8 +293,74 @@ TEST_CASE("finding: WB-3007 for a record beyond the limit", "[core][row_reader][
 TEST_CASE("finding: WB-3008 when the first record names none of the columns",
           "[core][row_reader][finding]") {
   CHECK(findings_of(items(), "A,1,x\nB,2,y\n") == Findings{"WB-3008 row 0 line 1 byte 0"});
-  CHECK(findings_of(items(), "Item No;Quantity;Note\nA;1;x\n") ==
-        Findings{"WB-3008 row 0 line 1 byte 0"});
+  CHECK(findings_of(items(), "A;1;x\nB;2;y\n") == Findings{"WB-3008 row 0 line 1 byte 0"});
+}
+
+TEST_CASE("finding: WB-3017 when the header makes sense cut at another character",
+          "[core][row_reader][finding]") {
+  const auto message_of = [](const FileSpec& spec, const std::string& bytes) {
+    const Result result = read(spec, bytes);
+    CHECK(show(result.findings) == Findings{"WB-3017 row 0 line 1 byte 0"});
+    CHECK(result.rows.empty());
+    CHECK_FALSE(result.summary.complete);
+    return result.findings.at(0).message;
+  };
+  CHECK(message_of(items(), "Item No;Quantity;Note\nA;1;x\n") ==
+        "the fields are separated by semicolons; the file spec names commas");
+  CHECK(message_of(items(), "Item No\tQuantity\tNote") ==
+        "the fields are separated by TABs; the file spec names commas");
+  // Cut at commas, these quotes would look misplaced.
+  for (const char* quotes : {"strict", "lenient"}) {
+    const FileSpec spec = spec_with({{"/quotes", quotes}});
+    message_of(spec, "\"Item No\"|\"Quantity\"|\"Note\"\nA|1|x\n");
+    message_of(spec, "Item No^\"Quantity, net\"^\"Note\"^Quantity\nA^1^x^y\n");
+  }
+  const FileSpec semicolons =
+      spec_with({{"/delimiter", ";"}, {"/encoding", "windows-1252"}, {"/columns/2/name", "Größe"}});
+  message_of(semicolons,
+             "Item,Quantity,Gr\xF6\xDF"
+             "e\n");
+  // Behind a mark and blank lines.
+  CHECK(findings_of(items(), "\xEF\xBB\xBF\r\n\nItem No;Quantity\n") ==
+        Findings{"WB-3017 row 0 line 3 byte 6"});
+  // One name alone may stand in any text; a name that the spec's delimiter finds settles it.
+  CHECK(findings_of(items(), "A;Note;x\n") == Findings{"WB-3008 row 0 line 1 byte 0"});
+  CHECK(findings_of(items(), "Note,Item No;Quantity\n").front() ==
+        "WB-3003 row 0 line 1 byte 0 Item No");
+}
+
+TEST_CASE("finding: WB-3017 when without a header the first row fits cut at another character",
+          "[core][row_reader][finding]") {
+  const FileSpec spec = spec_with({{"/header", false}});
+  const Findings at_first = {"WB-3017 row 1 line 1 byte 0"};
+  CHECK(findings_of(spec, "A;1;x\nB;2;y\n") == at_first);
+  CHECK(findings_of(spec, "\"A\";\"1,5\";\"x\"\nB;2;y\n") == at_first);
+  CHECK(findings_of(spec, "A;1,5;x\n") == at_first);
+  CHECK(findings_of(spec_with({{"/header", false}, {"/other_columns", "ignore"}}), "A|1|x|y\n") ==
+        at_first);
+  CHECK(findings_of(spec, "A;1;x;y\n") == Findings{"WB-3005 row 1 line 1 byte 0"});
+  CHECK(findings_of(spec, "A,1\n") == Findings{"WB-3005 row 1 line 1 byte 0"});
+  CHECK(read(spec, "A;B;C,1,x\n").rows.size() == 1);
+  // A first record beyond what is looked at.
+  const std::string wide(70'000, 'x');
+  CHECK(findings_of(spec, wide + ";1;x\n") == Findings{"WB-3005 row 1 line 1 byte 0"});
+}
+
+TEST_CASE("finding: WB-3018 when the spec has no header and the file has one",
+          "[core][row_reader][finding]") {
+  const FileSpec spec = spec_with({{"/header", false}});
+  const Findings at_first = {"WB-3018 row 1 line 1 byte 0"};
+  CHECK(findings_of(spec, kHeader + "A,1,x\n") == at_first);
+  CHECK(findings_of(spec, "ITEM NO ,quantity,Other\nA,1,x\n") == at_first);
+  CHECK(findings_of(spec, "item_no,x,note,y\n") == at_first);
+  CHECK(findings_of(spec, "\n\"Note\",\"Quantity\"\n") == Findings{"WB-3018 row 1 line 2 byte 1"});
+  CHECK(read(spec, "Note,1,x\n").rows.size() == 1);
+  CHECK(read(spec, "A,1,x\nNote,2,Item No\n").rows.size() == 2);
+  const FileSpec one = parse_file_spec_text(R"({"file_tag": "a", "entity": "party",
+      "file_name": "*", "header": false, "columns": [{"name": "Name", "to": "name"}]})");
+  CHECK(findings_of(one, "name\nAnna\n") == at_first);
+  CHECK(read(one, "Anna;Name\n").rows.size() == 1);
+  CHECK(read_pieces(spec, {kHeader}, 101).findings.at(0).row == 101);
 }
 
 TEST_CASE("finding: WB-3009 for a column that is named twice", "[core][row_reader][finding]") {
@@ -428,6 +494,9 @@ TEST_CASE("rows: every cut gives the same rows and findings", "[core][row_reader
       kHeader + "A,1,\0\nB,2,\"z\n"s,
       "\xFF\xFEI\0t\0"s,
       "\xEF\xBB",
+      "\xEF\xBB\xBF\r\n\"Item No\";\"Quan\ntity\";Note;Quantity\r\nA;1;x\r\n",
+      "\r\n\r\"Item No\",\"Quantity\",Note\r\nA,1,x\r\n",
+      "\"Item No",
       "Item No",
   };
   for (const std::string& file : files) {

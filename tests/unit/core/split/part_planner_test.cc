@@ -137,6 +137,12 @@ TEST_CASE("parts: a file of exactly the limit is not cut, one row more is", "[co
   CHECK_FALSE(plan_of(spec, "code,note\n").is_cut());
 }
 
+TEST_CASE("parts: a file with a header that the spec does not have is not cut", "[core][split]") {
+  const FileSpec spec = spec_of({{"split_rows", 1}, {"header", false}});
+  CHECK_FALSE(plan_of(spec, "code,note\nA,1\nB,2\n").is_cut());
+  CHECK(plan_of(spec, "A,1\ncode,note\nB,2\n").parts.size() == 3);
+}
+
 TEST_CASE("parts: cut at one row a part, and a part read again is not cut further",
           "[core][split]") {
   const FileSpec spec = spec_of({{"split_rows", 1}});

@@ -1,5 +1,5 @@
 # Measurements of the optimised build, each beside a real alternative in the same run. Names choose
-# some of them: read_bench, stage_bench, staging_guard, large_file. What takes long and measures less
+# some of them: reader, stage_bench, staging_guard, large_file. What takes long and measures less
 # than it proves runs only when it is named: faults, kills, steady, simulate, transfer.
 
 bench_wanted() {
@@ -15,7 +15,7 @@ run_bench() {
   ensure_packages
   build release
   start_test_postgres ""  # with its full durability, as in production
-  ! bench_wanted read_bench "$@" || "$root/build/release/bin/read_bench"
+  ! bench_wanted reader "$@" || python3 "$root/tests/bench/reader_bench.py" --programs "$root/build/release/bin"
   ! bench_wanted stage_bench "$@" || "$root/build/release/bin/stage_bench"
   ! bench_wanted large_file "$@" || python3 "$root/tests/bench/large_file_bench.py" --programs "$root/build/release/bin"
   if bench_wanted staging_guard "$@"; then

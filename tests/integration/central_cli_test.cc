@@ -11,13 +11,14 @@
 #include "core/crypto.h"
 #include "core/file_system.h"
 #include "tests/support/private_postgres.h"
+#include "tests/support/source_folder.h"
 
 namespace waybill {
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kSource = WAYBILL_SOURCE_DIR;
+const fs::path kSource = source_folder();
 
 /// A folder of its own, removed at the end.
 struct Folder {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "tests/integration/worker_fixture.h"
+#include "tests/support/source_folder.h"
 
 namespace waybill::test {
 namespace {
@@ -171,7 +172,7 @@ TEST_CASE("worker: an unannounced arrival is noticed", "[worker]") {
 // Goal:   every broken file of the fixtures is refused with the code, row and column that its
 //         author wrote down; every good one is staged with its number of rows.
 TEST_CASE("worker: the fixtures end as their authors expect", "[worker]") {
-  const std::filesystem::path root = WAYBILL_SOURCE_DIR;
+  const std::filesystem::path root = source_folder();
   const auto read = [](const std::filesystem::path& path) {
     return read_whole_file(system_file_system(), path, std::size_t{8} << 20);
   };

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/crypto.h"
+#include "tests/support/source_folder.h"
 
 namespace waybill {
 
@@ -61,7 +62,7 @@ PrivatePostgres::PrivatePostgres() {
   own_folder_ = fs::temp_directory_path() / unique_name("waybill-test-");
   fs::create_directories(own_folder_);
   fs::permissions(own_folder_, fs::perms(0755));
-  run(std::string("WAYBILL_POSTGRES_OPTIONS='-c fsync=off' '") + WAYBILL_SOURCE_DIR +
+  run(std::string("WAYBILL_POSTGRES_OPTIONS='-c fsync=off' '") + source_folder().string() +
       "/dev' postgres start '" + (own_folder_ / "postgres").string() + "'");
   std::ifstream(own_folder_ / "postgres" / "url") >> server_url_;
 }
@@ -69,7 +70,7 @@ PrivatePostgres::PrivatePostgres() {
 PrivatePostgres::~PrivatePostgres() {
   try {
     if (!own_folder_.empty()) {
-      run(std::string("'") + WAYBILL_SOURCE_DIR + "/dev' postgres remove '" +
+      run(std::string("'") + source_folder().string() + "/dev' postgres remove '" +
           (own_folder_ / "postgres").string() + "'");
       fs::remove_all(own_folder_);
     } else if (!template_name_.empty()) {
@@ -108,7 +109,7 @@ std::string PrivatePostgres::fresh_database() {
 void PrivatePostgres::make_template() {
   const std::string name = unique_name("template_");
   psql(server_url_, "CREATE DATABASE " + name);
-  const fs::path source = WAYBILL_SOURCE_DIR;
+  const fs::path source = source_folder();
   for (const fs::path& file : sql_files(source / "central/standin/bootstrap")) {
     psql_file(url_of(name), file);
   }

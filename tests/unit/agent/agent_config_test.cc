@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_file_system.h"
+#include "tests/support/source_folder.h"
 
 using namespace waybill;
 using Json = nlohmann::json;
@@ -35,7 +36,7 @@ std::string refusal_of(const std::string& text) {
 }
 
 Json read_source(const std::string& path) {
-  std::ifstream file(std::string(WAYBILL_SOURCE_DIR) + "/" + path);
+  std::ifstream file(source_folder() / path);
   return Json::parse(file);
 }
 

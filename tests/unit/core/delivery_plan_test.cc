@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "tests/support/source_folder.h"
 
 using namespace waybill;
 using nlohmann::json;
@@ -67,7 +68,7 @@ TEST_CASE("delivery plan: what is left out has its default", "[core][delivery_pl
 
 // Goal:   the published schema and the parser know the same keys and defaults.
 TEST_CASE("delivery plan: the schema and the parser know the same keys", "[core][delivery_plan]") {
-  std::ifstream file(std::filesystem::path(WAYBILL_SOURCE_DIR) / "config/agency.schema.json");
+  std::ifstream file(source_folder() / "config/agency.schema.json");
   REQUIRE(file.good());
   const json schema = json::parse(file);
   const json& known = schema.at("properties").at("delivery").at("properties");

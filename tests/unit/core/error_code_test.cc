@@ -10,13 +10,14 @@
 #include <string>
 
 #include "core/error.h"
+#include "tests/support/source_folder.h"
 
 using namespace waybill;
 
 namespace {
 
 namespace fs = std::filesystem;
-const fs::path kSource = WAYBILL_SOURCE_DIR;
+const fs::path kSource = source_folder();
 
 std::string read_text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

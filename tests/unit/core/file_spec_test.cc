@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "core/suggest.h"
+#include "tests/support/source_folder.h"
 
 using namespace waybill;
 using nlohmann::json;
@@ -23,9 +24,7 @@ json load(const std::filesystem::path& path) {
   return json::parse(file);
 }
 
-json schema() {
-  return load(std::filesystem::path(WAYBILL_SOURCE_DIR) / "config/file-spec.schema.json");
-}
+json schema() { return load(source_folder() / "config/file-spec.schema.json"); }
 
 /// A CSV spec with every key that goes with one; other_spec() has the others.
 json full_spec() {
@@ -445,7 +444,7 @@ TEST_CASE("file spec: a text cut short anywhere is refused, never more", "[core]
 
 TEST_CASE("file spec: every spec in config/agencies is good", "[core][file_spec]") {
   int count = 0;
-  const std::filesystem::path root = std::filesystem::path(WAYBILL_SOURCE_DIR) / "config/agencies";
+  const std::filesystem::path root = source_folder() / "config/agencies";
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
     if (entry.path().extension() != ".json" || entry.path().filename() == "_agency.json") continue;
     INFO(entry.path());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/read/row_reader.h"
+#include "tests/support/source_folder.h"
 
 using namespace waybill;
 using nlohmann::json;
@@ -20,8 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t kBlockBytes = 64 * 1024;
-
-fs::path source_folder() { return fs::path(WAYBILL_SOURCE_DIR); }
 
 std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

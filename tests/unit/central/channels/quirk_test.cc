@@ -11,6 +11,7 @@
 
 #include "core/error.h"
 #include "read_channel.h"
+#include "tests/support/source_folder.h"
 
 using namespace waybill;
 namespace fs = std::filesystem;
@@ -24,8 +25,8 @@ std::string read_file(const fs::path& path) {
 }
 
 FileSpec unit_spec() {
-  return parse_file_spec_text(read_file(fs::path(WAYBILL_SOURCE_DIR) /
-                                        "config/agencies/unit-registry/uom_conversion.json"));
+  return parse_file_spec_text(
+      read_file(source_folder() / "config/agencies/unit-registry/uom_conversion.json"));
 }
 
 /// "from_unit|relation|modifiers|symbol|aliases" of a shown row.
@@ -59,7 +60,7 @@ TEST_CASE("quirk: an unknown name is refused when the channel is opened", "[chan
     CHECK(&error.code() == &error_code::kQuirkUnknown);
     CHECK_THAT(error.what(), Catch::Matchers::Contains("unit_definitions"));
   }
-  const std::string docs = read_file(fs::path(WAYBILL_SOURCE_DIR) / "docs/operating.md");
+  const std::string docs = read_file(source_folder() / "docs/operating.md");
   for (const std::string_view name : quirk_names()) {
     CHECK(make_quirk(name) != nullptr);
     CHECK_THAT(docs, Catch::Matchers::Contains("`" + std::string(name) + "`"));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "read_channel.h"
+#include "tests/support/source_folder.h"
 
 using namespace waybill;
 using nlohmann::json;
@@ -33,7 +34,7 @@ FileSpec pantry_spec(const std::string& table = "items") {
 }
 
 std::string fixture(const std::string& name) {
-  const auto path = std::filesystem::path(WAYBILL_SOURCE_DIR) / "fixtures/formats" / name;
+  const auto path = source_folder() / "fixtures/formats" / name;
   std::ifstream file(path, std::ios::binary);
   REQUIRE(file.good());
   return {std::istreambuf_iterator<char>(file), {}};

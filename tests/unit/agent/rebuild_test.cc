@@ -316,6 +316,34 @@ TEST_CASE("rebuild: a file awaited in other parts is sent as it is cut now",
   CHECK(f.central.files().front().state == "refused");
 }
 
+// Goal:   as many parts as before are not the same parts.
+TEST_CASE("rebuild: a file awaited in as many other parts is sent as it is cut now",
+          "[agent][rebuild][split]") {
+  RebuildFixture f;
+  const auto cut_every = [&](int rows) {
+    nlohmann::json recipe = f.spec("recipe");
+    recipe["split_rows"] = rows;
+    f.central.specs.specs[0] = {FileTag("recipe"), rows + 1, recipe};
+    f.central.specs.digest = "specs-" + std::to_string(rows);
+  };
+  cut_every(3);
+  f.run_steps(10);
+  f.central.tokens_expire = true;
+  f.put("recipe_1.csv", "code\nA\nB\nC\nD\n");
+  f.run_steps(20);
+  REQUIRE(f.central.files().size() == 2);
+  f.stop();
+  fs::remove(f.file());
+  cut_every(2);
+  f.central.tokens_expire = false;
+  f.start_again();
+  REQUIRE(f.run_until_settled(1'000));
+  CHECK(f.states_of("recipe_1.csv") == "superseded,superseded,archived,archived");
+  for (const char* part : {"code\nA\nB\n", "code\nC\nD\n"}) {
+    CHECK(f.central.stagings(sha256_hex(part)) == 1);
+  }
+}
+
 // Goal:   a touched file is a new export as ever; one central never had the time of is known.
 TEST_CASE("rebuild: times finer than central keeps are no new export", "[agent][rebuild]") {
   RebuildFixture f;

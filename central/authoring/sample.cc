@@ -1,5 +1,7 @@
 #include "central/authoring/sample.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -7,6 +9,7 @@
 
 #include "core/error.h"
 #include "core/read/encoding.h"
+#include "core/read/transcoder.h"
 
 namespace waybill::authoring {
 
@@ -92,8 +95,29 @@ Cut find_dialect(std::string_view head) {
   return best;
 }
 
+/// UTF-16 of a Western language without a mark: every second byte is NUL.
+std::optional<Encoding> find_utf16(std::string_view head, ByteOrderMark mark) {
+  if (mark == ByteOrderMark::kUtf16Little) return Encoding::kUtf16Le;
+  if (mark == ByteOrderMark::kUtf16Big) return Encoding::kUtf16Be;
+  std::array<std::size_t, 2> nuls{};
+  for (std::size_t i = 0; i < head.size(); ++i) nuls[i % 2] += head[i] == '\0' ? 1U : 0U;
+  const std::size_t half = head.size() / 2;
+  if (4 * nuls[1] > 3 * half && 4 * nuls[0] < half) return Encoding::kUtf16Le;
+  if (4 * nuls[0] > 3 * half && 4 * nuls[1] < half) return Encoding::kUtf16Be;
+  return std::nullopt;
+}
+
 Encoding find_encoding(std::string_view head, Json& evidence) {
   const ByteOrderMark mark = detect_byte_order_mark(head);
+  if (const auto utf16 = find_utf16(head, mark)) {
+    evidence["encoding"] = mark == ByteOrderMark::kNone
+                               ? "UTF-16: every second byte is NUL"
+                               : fmt::format("{} by its mark", to_string(mark));
+    return *utf16;
+  }
+  if (head.find('\0') != std::string_view::npos) {
+    throw Error(error_code::kSpecInvalid, "learn", "sample", "the file is no text");
+  }
   const auto is_fit = [&](Encoding encoding) {
     return find_invalid_byte(encoding, head) == std::string_view::npos;
   };
@@ -102,12 +126,18 @@ Encoding find_encoding(std::string_view head, Json& evidence) {
         mark == ByteOrderMark::kUtf8 ? "UTF-8 by its mark" : "UTF-8: every byte is valid in it";
     return Encoding::kUtf8;
   }
-  if (head.find('\0') != std::string_view::npos || !is_fit(Encoding::kWindows1252)) {
-    throw Error(error_code::kSpecInvalid, "learn", "sample",
-                "the file is no text in UTF-8 or Windows-1252");
+  if (is_fit(Encoding::kWindows1252)) {
+    evidence["encoding"] = "Windows-1252: not valid in UTF-8, and no byte that it leaves undefined";
+    return Encoding::kWindows1252;
   }
-  evidence["encoding"] = "Windows-1252: not valid in UTF-8, and no byte that it leaves undefined";
-  return Encoding::kWindows1252;
+  evidence["encoding"] = "ISO-8859-1: neither valid in UTF-8 nor in Windows-1252";
+  return Encoding::kIso88591;
+}
+
+Utf16Transcoder transcoder_of(Encoding encoding) {
+  return Utf16Transcoder(encoding == Encoding::kUtf16Be
+                             ? Utf16Transcoder::ByteOrder::kBigEndian
+                             : Utf16Transcoder::ByteOrder::kLittleEndian);
 }
 
 bool is_json_lines(std::string_view head) {
@@ -122,8 +152,12 @@ bool is_json_lines(std::string_view head) {
 Shape find_shape(std::string_view head, Json& evidence) {
   Shape shape;
   shape.encoding = find_encoding(head, evidence);
-  const bool has_mark = detect_byte_order_mark(head) == ByteOrderMark::kUtf8;
-  if (has_mark) head.remove_prefix(kByteOrderMarkBytesMax);
+  head.remove_prefix(size_bytes(detect_byte_order_mark(head)));
+  std::string utf8;
+  if (is_utf16(shape.encoding)) {
+    utf8 = transcoder_of(shape.encoding).feed(head);
+    head = utf8;
+  }
   shape.is_json_lines = is_json_lines(head);
   if (shape.is_json_lines) {
     evidence["format"] = "JSON lines: the first line is an object";
@@ -173,23 +207,23 @@ void read_records(FileSystem& files, const std::filesystem::path& path, const Sh
         for (std::size_t i = 0; i < fields.size(); ++i) {
           const std::string_view text = record.text(record.fields[i], unquoted);
           fields[i].clear();
-          if (shape.encoding == Encoding::kUtf8) {
-            fields[i] = text;
+          if (is_single_byte(shape.encoding)) {
+            append_single_bytes(shape.encoding, text, fields[i]);
           } else {
-            append_windows_1252(text, fields[i]);
+            fields[i] = text;
           }
         }
         if (!take(fields)) reader.stop();
       },
       [](const CsvProblem& /*problem*/) {});
   std::string block(kBlockBytes, '\0');
+  Utf16Transcoder transcoder = transcoder_of(shape.encoding);
   bool is_first = true;
   while (const std::size_t count = reader.stopped() ? 0 : file->read(block.data(), block.size())) {
     std::string_view bytes(block.data(), count);
-    const bool has_mark = is_first && detect_byte_order_mark(bytes) == ByteOrderMark::kUtf8;
-    if (has_mark) bytes.remove_prefix(kByteOrderMarkBytesMax);
+    if (is_first) bytes.remove_prefix(size_bytes(detect_byte_order_mark(bytes)));
     is_first = false;
-    reader.feed(bytes);
+    reader.feed(is_utf16(shape.encoding) ? transcoder.feed(bytes) : bytes);
   }
   reader.finish();
 }

@@ -26,7 +26,7 @@ struct KeptSeed {
 
 /// Lines of "seed days what it found".
 std::vector<KeptSeed> kept_seeds() {
-  std::ifstream file(source_folder() / "tests/sim/seeds.txt");
+  std::ifstream file(waybill::source_folder() / "tests/sim/seeds.txt");
   std::vector<KeptSeed> out;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line.front() == '#') continue;

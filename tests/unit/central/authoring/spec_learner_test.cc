@@ -108,6 +108,17 @@ TEST_CASE("spec learner: other delimiters, no header, Windows-1252, JSON lines",
                                              "No,Name\n1,Cr\xE8me\n2,Br\xFBl\xE9"
                                              "e\n")});
   CHECK(western.spec["encoding"] == "windows-1252");
+  CHECK(learn({samples.add("i.csv", "No,Name\n1,Cr\xE8me\n2,x\x81y\n")}).spec["encoding"] ==
+        "iso-8859-1");
+  for (const char* mark : {"\xFF\xFE", ""}) {
+    std::string wide = mark;
+    for (const char c : std::string_view("No;Name\r\n1;Butter\r\n2;Flour\r\n")) wide += {c, '\0'};
+    const Learned utf16 = learn({samples.add("u" + std::to_string(wide.size()) + ".csv", wide)});
+    CHECK(utf16.spec["encoding"] == "utf-16le");
+    CHECK(utf16.spec["delimiter"] == ";");
+    CHECK(utf16.evidence["trial"][0]["outcome"] == "accepted");
+    CHECK(utf16.evidence["trial"][0]["rows"] == 2);
+  }
 
   // The nutrient database's dialect: ^ between fields, ~ around text; no header, though all is
   // text.

@@ -27,7 +27,7 @@ const std::u16string kHeader = u"Item No,Quantity,Größe\n";  // 23 units
 
 TEST_CASE("encoded rows: UTF-16 is read in both byte orders, with a mark or without",
           "[core][row_reader][encoding]") {
-  const std::u16string text = kHeader + u"A1,1.5,\"a \"\"🍞\"\"\r\n日本\"\r\nB2,,\n";
+  const std::u16string text = kHeader + u"A1,1.5,\"a \"\"🍞\"\"\r\n日本\"\nB2,,\n";
   for (const bool is_big : {false, true}) {
     const FileSpec spec = spec_in(is_big ? "utf-16be" : "utf-16le");
     for (const std::u16string& mark : {std::u16string(), std::u16string(u"\uFEFF")}) {
@@ -113,7 +113,7 @@ TEST_CASE("encoded rows: a UTF-16 file of many blocks is read in little memory a
           "[core][row_reader][encoding]") {
   std::u16string text = kHeader;
   constexpr int kRows = 20'000;
-  for (int i = 0; i < kRows; ++i) text += u"Artikel 🍞,12.50,größer\r\n";
+  for (int i = 0; i < kRows; ++i) text += u"Artikel 🍞,12.50,größer\n";
   text += u"A,bad,x\n";
   const std::string bytes = utf16_bytes(text, false);
   const ReadResult result = read_rows(spec_in("utf-16le"), bytes, 4096);

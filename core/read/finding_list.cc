@@ -7,6 +7,11 @@ namespace waybill {
 
 RuleAction FindingList::add(Finding finding) {
   finding.action = actions_.of(*finding.code);
+  // The header, or what is wrong with the file as a whole, is no row that others could do without.
+  const bool is_no_row = finding.row == 0;
+  if (is_no_row && finding.action == RuleAction::kQuarantineRow) {
+    finding.action = RuleAction::kRefuseFile;
+  }
   if (finding.action == RuleAction::kIgnore) return finding.action;
   ++count_;
   FindingGroup& group = group_of(finding);

@@ -173,10 +173,7 @@ void RecordRows::read_row(const CsvRecord& record) {
 }
 
 void RecordRows::add_finding(Finding finding) {
-  const std::int64_t row = finding.row;
-  if (findings_.add(std::move(finding)) != RuleAction::kQuarantineRow) return;
-  // The header is no row that others could do without.
-  row_is_set_aside_ = row > 0;
+  if (findings_.add(std::move(finding)) == RuleAction::kQuarantineRow) row_is_set_aside_ = true;
 }
 
 bool RecordRows::has_good_encoding(const CsvRecord& record) {

@@ -126,6 +126,35 @@ TEST_CASE("row rules: a header that cannot be read refuses the file whatever the
   CHECK_FALSE(result.summary.is_accepted());
 }
 
+// Goal:   a file of which nothing could be read is never taken for a good one without rows.
+// Method: a header that cannot be read, and a mark of another encoding, under rules that set rows
+//         aside; what refuses the file is what central asks for.
+TEST_CASE("row rules: what is wrong with the header or the whole file is no row to be set aside",
+          "[core][read][rules]") {
+  const json aside = {{"encoding-invalid", "quarantine_row"},
+                      {"nul-byte", "quarantine_row"},
+                      {"control-character", "quarantine_row"}};
+  const std::string rows = "1,kg,AB1,2\n";
+  for (const std::string& file : {"No,Unit,C\xF6"
+                                  "de,Qty\n" +
+                                      rows,
+                                  "No,Unit,C" + std::string(1, '\0') + "de,Qty\n" + rows,
+                                  "No,Unit,C\x01"
+                                  "de,Qty\n" +
+                                      rows,
+                                  "\xFF\xFE"
+                                  "No,Unit,Code,Qty\n" +
+                                      rows}) {
+    const Result result = read(unit_spec(aside), file);
+    REQUIRE(result.summary.refusal);
+    CHECK(result.summary.refusal->action == RuleAction::kRefuseFile);
+    CHECK(result.summary.refusal->row == 0);
+    CHECK_FALSE(result.summary.is_accepted());
+    CHECK(result.staged.empty());
+    CHECK(result.set_aside.empty());
+  }
+}
+
 TEST_CASE("row rules: a key that an earlier row had is found, by column and by natural key",
           "[core][read][rules]") {
   json spec = unit_spec({{"key-duplicate", "quarantine_row"}, {"value-invalid", "quarantine_row"}});

@@ -32,8 +32,8 @@ class Utf16Transcoder {
 
   /// Nobody asks any more for a place before this byte of the UTF-8.
   void settle(std::int64_t utf8_offset);
-  /// Where in the file the character is that the byte at `utf8_offset` belongs to. Not before the
-  /// settled place, not behind what was made so far.
+  /// Where in the file the character is that begins at `utf8_offset`. Not before the settled place,
+  /// not behind what was made so far.
   [[nodiscard]] std::int64_t original_offset(std::int64_t utf8_offset) const;
 
  private:

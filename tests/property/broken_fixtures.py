@@ -1,8 +1,9 @@
 """Goal:   every defect of fixtures/broken is told by its own code, at its own place, and no output
         shows a value of the file.
-Method: read each file by its spec, in blocks of several sizes, and compare the first finding (the
-        first that refuses the file, where it is refused) with expected.json; each value of the files holds MARKER, so it is looked for in all that was
-        printed. What expected.json says of places is first compared with the bytes themselves.
+Method: read each file by its spec, in blocks of several sizes, and by `waybill check`; compare the
+        first finding (the first that refuses, where the file is refused) with expected.json. Each value of the files holds MARKER, so it is looked for
+        in all that was printed, the page for people too. What expected.json says of places is first
+        compared with the bytes themselves.
 """
 
 import json
@@ -17,6 +18,7 @@ FOLDER = ROOT / "fixtures" / "broken"
 MARKER = "QZX7"
 BLOCKS = (0, 1, 2, 3, 7, 64, 100)
 PLACE = ("code", "row", "line", "column", "column_number", "byte_offset")
+REFUSED = 3  # what `waybill check` ends with
 RECORD_BYTES_MAX = 2 * 1024 * 1024
 UNCLOSED = b'code,name\nA1,QZX7MARKER01\nA2,"QZX7MARKER02 '
 
@@ -79,8 +81,20 @@ def read_all(program, asked):
     return run.stdout.splitlines()
 
 
+def check_at_the_desk(waybill, case):
+    """`waybill check`, as a program and as a person see it."""
+    command = [waybill, "check", str(FOLDER / case["path"]), "--spec", str(FOLDER / "specs" / f"{case['spec']}.json")]
+    runs = [subprocess.run([*command, *options], capture_output=True, check=False, text=True)
+            for options in ([], ["--json"])]
+    for run in runs:
+        assert MARKER not in run.stdout + run.stderr, ("a value is shown", case, run)
+        assert run.returncode == (0 if case["outcome"] == "accepted" else REFUSED), (case, run)
+    assert case.get("code", "is good") in runs[0].stdout, (case, runs[0])
+    check_report(case, json.loads(runs[1].stdout), runs[1].stdout)
+
+
 def main():
-    program = sys.argv[1]
+    program, waybill = sys.argv[1:3]
     cases = json.loads((FOLDER / "expected.json").read_text())["files"]
     check_all_are_there(cases)
     with tempfile.TemporaryDirectory() as scratch:
@@ -93,6 +107,8 @@ def main():
         assert len(lines) == len(asked)
         for (case, _), line in zip(asked, lines):
             check_report(case, json.loads(line), line)
+        for case, _ in wanted:
+            check_at_the_desk(waybill, case)
     codes = {case["code"] for case, _ in wanted if "code" in case}
     print(f"{len(wanted)} broken files, {len(codes)} codes: each finding at its place, no value shown")
 

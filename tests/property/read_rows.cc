@@ -32,6 +32,7 @@ json read_case(const json& wanted) {
   auto block_bytes = wanted.at("block_bytes").get<std::size_t>();
   if (block_bytes == 0) block_bytes = std::max<std::size_t>(bytes.size(), 1);
   RowReader reader(spec, [](const StagingRow& /*row*/) {});
+  reader.expect_rows(spec.row_count);
   for (std::size_t from = 0; from < bytes.size(); from += block_bytes) {
     const std::string block = bytes.substr(from, block_bytes);
     reader.feed(block);

@@ -18,7 +18,8 @@ using nlohmann::json;
 
 constexpr std::array kDelimiters = {',', ';', '\t', '|', '^', ' ', ':', '\x1f'};
 constexpr std::array<std::optional<char>, 4> kQuotes = {'"', '\'', std::nullopt, '~'};
-constexpr std::array<const char*, 2> kEncodings = {"utf-8", "windows-1252"};
+constexpr std::array<const char*, 5> kEncodings = {"utf-8", "windows-1252", "iso-8859-1",
+                                                   "utf-16le", "utf-16be"};
 constexpr std::array<const char*, 3> kOtherColumns = {"refuse", "ignore", "keep"};
 enum class Header { kNone, kGiven, kInInput };
 constexpr std::array kHeaders = {Header::kGiven, Header::kInInput, Header::kNone};
@@ -52,6 +53,7 @@ FileSpec make_spec(Input& input, const CsvDialect& dialect, Header header) {
     spec["quote"] = std::string(1, *dialect.quote);
     spec["quotes"] = dialect.quote_rule == QuoteRule::kStrict ? "strict" : "lenient";
   }
+  add_rules(input, has_header, spec);
   return parse_file_spec(spec);
 }
 
@@ -215,6 +217,26 @@ void claim_records(const Case& made, std::string_view file) {
         "every cut finds the same record too long");
 }
 
+/// The file in UTF-16: ASCII by its code points; from 80 on, two bytes are a unit as they stand.
+std::string widen(std::string_view file, Encoding encoding) {
+  std::string wide;
+  const auto put = [&](char high, char low) {
+    wide += encoding == Encoding::kUtf16Be ? high : low;
+    wide += encoding == Encoding::kUtf16Be ? low : high;
+  };
+  for (std::size_t at = 0; at < file.size(); ++at) {
+    if (static_cast<unsigned char>(file[at]) < 0x80) {
+      put('\0', file[at]);
+    } else if (at + 1 < file.size()) {
+      put(file[at], file[at + 1]);
+      ++at;
+    } else {
+      wide += file[at];  // half a unit
+    }
+  }
+  return wide;
+}
+
 }  // namespace
 
 void fuzz_csv(std::string_view bytes) {
@@ -223,11 +245,14 @@ void fuzz_csv(std::string_view bytes) {
   std::string file = plant_markers(input.rest());
   claim_records(made, file);
   if (made.header == Header::kGiven) file.insert(0, right_header(made.spec));
+  if (is_utf16(made.spec.encoding)) file = widen(file, made.spec.encoding);
   const Reading reading = claim_same_in_cuts(made.spec, file, made.cut_seed);
   // A header of the input's own may hold the marker as a name, unless it is found to be none.
   const bool has_no_header =
       !reading.findings.empty() && reading.findings.front().code == &error_code::kHeaderMissing;
-  if (made.header != Header::kInInput || has_no_header) claim_no_marker(reading);
+  if (made.header != Header::kInInput || has_no_header) {
+    claim_no_marker(made.spec, file, reading);
+  }
 }
 
 }  // namespace waybill::fuzz

@@ -18,7 +18,9 @@
 #include <vector>
 
 #include "core/file_spec.h"
+#include "core/preflight/preflight.h"
 #include "core/read/row_reader.h"
+#include "core/rules.h"
 
 namespace waybill::fuzz {
 
@@ -96,9 +98,38 @@ void feed_in_cuts(std::string_view bytes, unsigned seed, const Feed& feed) {
   }
 }
 
+/// What findings mean, and checks beyond the columns' types, as two bytes of the input choose.
+/// `has_names`: the file names its columns.
+inline void add_rules(Input& input, bool has_names, nlohmann::json& spec) {
+  using Preference = std::vector<RuleAction>;
+  const std::vector<Preference> kPreferences = {
+      {},
+      {RuleAction::kQuarantineRow, RuleAction::kRefuseFile},
+      {RuleAction::kIgnore, RuleAction::kWarn, RuleAction::kQuarantineRow},
+      {RuleAction::kRefuseFile}};
+  const Preference& preference = input.take_choice(kPreferences);
+  for (const Rule& rule : rules()) {
+    for (auto action = preference.rbegin(); action != preference.rend(); ++action) {
+      if (rule.allows(*action))
+        spec["on_finding"][std::string(rule.code->name)] = to_string(*action);
+    }
+  }
+  const unsigned checks = input.take_byte();
+  nlohmann::json& first = spec["columns"].front();
+  nlohmann::json& last = spec["columns"].back();
+  if ((checks & 1U) != 0) first["pattern"] = "[A-Z].*";
+  if ((checks & 2U) != 0) spec["natural_key_unique"] = true;
+  if ((checks & 4U) != 0) spec["row_count"] = {{"min", 2}, {"max", 3}};
+  if ((checks & 8U) != 0) first["known_values"] = {"K1", "K2", ""};
+  if ((checks & 16U) != 0) last["unique"] = true;
+  if ((checks & 32U) != 0 && has_names) last["optional"] = true;
+  if ((checks & 64U) != 0 && has_names) last["renamed_from"] = {"other"};
+}
+
 /// What RowReader made of a file.
 struct Reading {
   std::vector<std::string> rows;  ///< source row, natural key and payload in one text
+  std::vector<std::string> set_aside;
   std::vector<Finding> findings;
   ReadSummary summary;
   std::string report;
@@ -120,6 +151,11 @@ Reading read_rows(const FileSpec& spec, Use use, const Feed& feed_all) {
                                        row.natural_key.value_or("null"), row.payload_json));
   };
   RowReader reader(spec, use == Use::kStage ? stage : RowSink());
+  reader.set_quarantine([&](const QuarantinedRow& row) {
+    reading.set_aside.push_back(
+        fmt::format("{}\x1e{}\x1e{}", row.source_row, row.byte_offset, row.bytes));
+  });
+  reader.expect_rows(spec.row_count);
   feed_all([&](std::string_view piece) { reader.feed(piece); });
   reader.finish();
   reading.findings = reader.findings();
@@ -145,7 +181,12 @@ inline void claim_places(const Reading& reading, std::string_view file) {
     claim(finding.column_number >= 0, "a column has a number or none");
   }
   const auto handed_over = static_cast<std::int64_t>(reading.rows.size());
-  claim(handed_over <= summary.rows, "no row is handed over twice");
+  const auto set_aside = static_cast<std::int64_t>(reading.set_aside.size());
+  claim(handed_over + set_aside <= summary.rows, "no row is handed over twice");
+  claim(set_aside == summary.rows_quarantined, "every row that is set aside is handed over, too");
+  claim(summary.is_accepted() || summary.refusal, "what refuses the file is told");
+  claim(!summary.is_accepted() || handed_over + set_aside == summary.rows,
+        "no row of an accepted file is lost");
   if (summary.findings_count == 0) {
     claim(summary.complete, "what ends the reading is a finding");
     claim(handed_over == summary.rows, "a good file's rows are all handed over");
@@ -162,6 +203,7 @@ inline Reading claim_same_in_cuts(const FileSpec& spec, std::string_view file, u
   Reading whole = read_rows(spec, Use::kStage, [&](const auto& feed) { feed(file); });
   const Reading cut = read_rows(spec, Use::kStage, feed_cuts);
   claim(whole.rows == cut.rows, "every cut gives the same rows");
+  claim(whole.set_aside == cut.set_aside, "... and sets the same ones aside");
   claim(whole.report == cut.report, "every cut gives the same findings and summary");
   claim(whole.report == read_rows(spec, Use::kCheckOnly, feed_cuts).report,
         "checking alone finds the same");
@@ -169,8 +211,16 @@ inline Reading claim_same_in_cuts(const FileSpec& spec, std::string_view file, u
   return whole;
 }
 
-inline void claim_no_marker(const Reading& reading) {
+/// Neither the validation report nor what `waybill check` shows holds a value.
+inline void claim_no_marker(const FileSpec& spec, std::string_view file, const Reading& reading) {
   claim(reading.report.find(kMarker) == std::string::npos, "no value of the file is in a report");
+  Preflight preflight(spec);
+  preflight.feed(file);
+  const PreflightResult result = preflight.finish();
+  claim(preflight_report(spec, result).dump().find(kMarker) == std::string::npos,
+        "... nor in the preflight report");
+  claim(preflight_page("file", spec, result).find(kMarker) == std::string::npos,
+        "... nor on its page");
 }
 
 }  // namespace waybill::fuzz

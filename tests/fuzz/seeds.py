@@ -16,9 +16,10 @@ ROWS = (b'K1,Quark,1.50,7,yes,20.11.2026\r\n'
         b'K2,"said ""no"",\r\nQZ",-.5e3,+007,0,1.2.2026\n'
         b'"K3", \xc3\xa9\xe2\x82\xac ,1/2,99999999999999999999,maybe,30.02.2026\r'
         b',NULL,,,,\n')
-# Delimiter, quote, lenient, header, required, trim, columns, other columns, encoding, cut, limit.
-CSV = {"given": [0, 0, 0, 0, 1, 1, 5, 0, 0, 0, 40], "own": [0, 0, 0, 1, 0, 0, 5, 2, 0, 7, 9],
-       "none": [0, 0, 1, 2, 0, 1, 5, 1, 1, 200, 200], "lenient": [0, 0, 1, 0, 0, 0, 1, 1, 0, 3, 1]}
+# Delimiter, quote, lenient, header, required, trim, columns, other columns, encoding, actions, checks,
+# cut, limit.
+CSV = {"given": [0, 0, 0, 0, 1, 1, 5, 0, 0, 1, 7, 0, 40], "own": [0, 0, 0, 1, 0, 0, 5, 2, 0, 2, 112, 7, 9],
+       "none": [0, 0, 1, 2, 0, 1, 5, 1, 1, 1, 24, 200, 200], "lenient": [0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 3, 1]}
 JSON_LINES = (b'{"code":"K1","n\xc3\xa4me\\"":"\\u00e9\\ud83c\\udf5e\\n","qty":1.50,"count":7,"on":true,"day":"2026-11-20"}\n'
               b'{"code": "QZ" ,"qty": "1e3", "other": [1, {"a": null, "QZ": "QZ"}], "on": "no"}\r\n'
               b'{"code":null}\n\n{"on":false,"day":"2026-02-30"}\n{}\n[1]\n{"code":"a","code":"b"}')
@@ -35,6 +36,9 @@ def csv_seeds():
     for name, options in CSV.items():
         yield name, bytes(options) + ROWS
     yield "own_header", bytes(CSV["own"]) + b'\xef\xbb\xbfname;code,qty,"code",count,on,day,QZ\n' + ROWS
+    for name, encoding in {"utf_16le": 3, "utf_16be": 4}.items():
+        options = CSV["given"][:8] + [encoding] + CSV["given"][9:]
+        yield name, bytes(options) + ROWS.decode().encode("latin-1", "replace") + b"K4,\xd8\x3c\xdf\x5e \xd8\x3cx"
     yield "semicolons", bytes([1, 1] + CSV["given"][2:]) + ROWS.replace(b",", b";").replace(b'"', b"'")
     for path in sorted((ROOT / "fixtures" / "exports").rglob("*.*")):
         if path.suffix in (".csv", ".txt"):
@@ -45,7 +49,7 @@ def fixed_width_seeds():
     places = [0, 3, 4, 15, 20, 6, 13, 7]  # each one less: the columns' starts and widths
     line = b"K001Quark, mager    001.5020261120 QZ"
     for name, options in {"plain": [0, 0, 0, 0], "header": [1, 0, 1, 1], "windows": [1, 1, 0, 1]}.items():
-        yield name, bytes(options + places + [5]) + b"\r\n".join([line, line[:20], line.replace(b"ar", b"\xc3\xa9"), b"\0"])
+        yield name, bytes(options + places + [options[0], 19, 5]) + b"\r\n".join([line, line[:20], line.replace(b"ar", b"\xc3\xa9"), b"\0"])
 
 
 def transcoding_seeds():
@@ -53,12 +57,15 @@ def transcoding_seeds():
     yield "utf_8", b"\x01\x03" + text.encode()
     yield "broken", b"\x01\x00" + b"\xef\xbb\xbfa\xed\xa0\x80\xc0\xaf\xf4\x90\x80\x80\xe2\x82"
     yield "windows", b"\x00\x00" + bytes(range(256))
+    yield "utf_16le", b"\x04\x05" + text.encode("utf-16-le", "surrogatepass") + b"\x00\xd8\x41\x00\x00"
+    yield "utf_16be", b"\x03\x00" + "plain text first, ".encode("utf-16-be") + text.encode("utf-16-be", "surrogatepass") + b"\xdc\x00"
+    yield "iso_8859_1", b"\x02\x09" + bytes(range(256))
     yield "windows_good", b"\x00\x05" + "Käse – „quer“ €".encode("cp1252")
 
 
 def seeds():
     yield "csv", csv_seeds()
-    yield "json_lines", [(f"lines_{i}", bytes([i, i % 2, i * 60]) + JSON_LINES) for i in range(3)]
+    yield "json_lines", [(f"lines_{i}", bytes([i, i % 2, i, i * 30, i * 60]) + JSON_LINES) for i in range(3)]
     yield "fixed_width", fixed_width_seeds()
     yield "transcoding", transcoding_seeds()
     yield "file_names", [(f"name_{i}", name) for i, name in enumerate(NAMES)]

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/read/encoding.h"
+#include "core/read/transcoder.h"
 #include "core/utf8.h"
 #include "tests/fuzz/fuzz_target.h"
 
@@ -84,15 +86,114 @@ void claim_windows_1252(std::string_view text, unsigned cut_seed) {
   claim(at == whole.size(), "one character a byte");
 }
 
+/// What UTF-16 is in UTF-8, and where in the file each byte of that comes from.
+struct Transcoded {
+  std::string utf8;
+  std::vector<std::int64_t> origins;
+
+  void put(std::uint32_t code, std::int64_t origin) {
+    const auto octet = [&](std::uint32_t value) {
+      utf8.push_back(static_cast<char>(value));
+      origins.push_back(origin);
+    };
+    if (code < 0x80) return octet(code);
+    if (code < 0x800) {
+      octet(0xC0 + code / 64);
+    } else if (code < 0x10000) {
+      octet(0xE0 + code / 4096);
+      octet(0x80 + code / 64 % 64);
+    } else {
+      octet(0xF0 + code / 262'144);
+      octet(0x80 + code / 4096 % 64);
+      octet(0x80 + code / 64 % 64);
+    }
+    octet(0x80 + code % 64);
+  }
+};
+
+Transcoded transcode_plainly(std::string_view text, bool is_big, std::int64_t first) {
+  const auto unit = [&](std::size_t at) {
+    const std::uint32_t one = static_cast<unsigned char>(text[at]);
+    const std::uint32_t two = static_cast<unsigned char>(text[at + 1]);
+    return is_big ? one * 256 + two : two * 256 + one;
+  };
+  Transcoded made;
+  std::size_t at = 0;
+  for (; at + 1 < text.size(); at += 2) {
+    const std::uint32_t code = unit(at);
+    const auto origin = first + static_cast<std::int64_t>(at);
+    const bool is_pair = code >= 0xD800 && code < 0xDC00 && at + 3 < text.size() &&
+                         unit(at + 2) >= 0xDC00 && unit(at + 2) < 0xE000;
+    made.put(is_pair ? 0x10000 + (code - 0xD800) * 1024 + (unit(at + 2) - 0xDC00) : code, origin);
+    if (is_pair) at += 2;
+  }
+  if (at < text.size()) {
+    made.utf8.push_back('\xFF');
+    made.origins.push_back(first + static_cast<std::int64_t>(at));
+  }
+  return made;
+}
+
+void claim_iso_8859_1(std::string_view text, unsigned cut_seed) {
+  Transcoded expected;
+  for (const char c : text) expected.put(static_cast<unsigned char>(c), 0);
+  claim(find_invalid_byte(Encoding::kIso88591, text) == std::string_view::npos,
+        "every byte has a meaning");
+  std::string made;
+  feed_in_cuts(text, cut_seed, [&](std::string_view piece) {
+    append_single_bytes(Encoding::kIso88591, piece, made);
+  });
+  claim(made == expected.utf8, "a byte is its own code point");
+}
+
+void claim_utf16(std::string_view text, bool is_big, unsigned cut_seed) {
+  const std::int64_t first = cut_seed % 3 == 0 ? 0 : 2;
+  const Transcoded expected = transcode_plainly(text, is_big, first);
+  Utf16Transcoder transcoder(
+      is_big ? Utf16Transcoder::ByteOrder::kBigEndian : Utf16Transcoder::ByteOrder::kLittleEndian,
+      first);
+  std::string utf8;
+  std::size_t asked = 0;
+  const auto take = [&](std::string_view made) {
+    utf8.append(made);
+    claim(utf8.size() <= expected.utf8.size(), "no more is made than there is");
+    for (; asked < utf8.size(); ++asked) {
+      const bool is_start = asked == 0 || expected.origins[asked] != expected.origins[asked - 1];
+      if (!is_start) continue;
+      const auto place = static_cast<std::int64_t>(asked);
+      claim(transcoder.original_offset(place) == expected.origins[asked],
+            "a character comes from its place in the file");
+      // As a reader does: nobody asks for what stood before, from now on.
+      if (asked % 5 == cut_seed % 5) transcoder.settle(place);
+    }
+  };
+  feed_in_cuts(text, cut_seed, [&](std::string_view piece) { take(transcoder.feed(piece)); });
+  take(transcoder.finish());
+  claim(utf8 == expected.utf8, "UTF-16 becomes what the plain reading makes of it");
+}
+
 }  // namespace
 
 void fuzz_transcoding(std::string_view bytes) {
   Input input(bytes);
-  const bool is_utf8 = input.take_flag();
+  const unsigned encoding = input.take_byte() % 5;
   const unsigned cut_seed = input.take_byte();
-  is_utf8 ? claim_utf8(input.rest()) : claim_windows_1252(input.rest(), cut_seed);
-  const ByteOrderMark mark = detect_byte_order_mark(input.rest());
-  claim(mark != ByteOrderMark::kUtf8 || input.rest().starts_with("\xEF\xBB\xBF"),
+  const std::string_view text = input.rest();
+  switch (encoding) {
+    case 0:
+      claim_windows_1252(text, cut_seed);
+      break;
+    case 1:
+      claim_utf8(text);
+      break;
+    case 2:
+      claim_iso_8859_1(text, cut_seed);
+      break;
+    default:
+      claim_utf16(text, encoding == 3, cut_seed);
+  }
+  const ByteOrderMark mark = detect_byte_order_mark(text);
+  claim(mark != ByteOrderMark::kUtf8 || text.starts_with("\xEF\xBB\xBF"),
         "a mark is only what stands there");
 }
 

@@ -27,7 +27,7 @@ fuzz_keep() {
   say "fuzz keep $name"
   rm -rf "$merged"
   mkdir -p "$merged" "$kept" "$root/build/fuzz/work/$name"
-  "$root/build/fuzz/bin/fuzz_$name" -merge=1 -set_cover_merge=1 "$merged" \
+  "$root/build/fuzz/bin/fuzz_$name" -merge=1 -set_cover_merge=1 -use_counters=0 "$merged" \
     "$root/build/fuzz/work/$name" "$kept" "$root/build/fuzz/seeds/$name" >"$root/build/fuzz/$name-keep.log" 2>&1
   for file in "$kept"/*; do
     if [[ ${file##*/} =~ ^[0-9a-f]{40}$ ]]; then rm -- "$file"; fi

@@ -134,6 +134,9 @@ def show_memory(bench, stream_gb):
         peak(bench, f"{stream_gb} GB of plain rows, checked + SHA-256", "check+hash", "typed",
              [HEADER], block, stream_gb * 10**9 // len(block)),
     ]
+    utf16 = block.decode().encode("utf-16le")
+    worst.append(peak(bench, "1 GB of UTF-16, checked", "check", "utf-16le",
+                      [HEADER.decode().encode("utf-16le")], utf16, 10**9 // len(utf16)))
     long_field = b"x" * (RECORD_BYTES_MAX - 64)
     for name, how in [("checked", "check"), ("to JSON", "json")]:
         worst.append(peak(bench, f"records of 2 MiB, {name}", how, "text",

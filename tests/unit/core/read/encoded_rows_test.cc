@@ -109,7 +109,7 @@ TEST_CASE("encoded rows: every cut of UTF-16 gives the same rows and findings",
   }
 }
 
-TEST_CASE("encoded rows: a UTF-16 file of many blocks is read in little memory and in order",
+TEST_CASE("encoded rows: places stay right over many blocks of a UTF-16 file",
           "[core][row_reader][encoding]") {
   std::u16string text = kHeader;
   constexpr int kRows = 20'000;

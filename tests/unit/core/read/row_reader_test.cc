@@ -320,6 +320,8 @@ TEST_CASE("finding: WB-3017 when the header makes sense cut at another character
   message_of(semicolons,
              "Item,Quantity,Gr\xF6\xDF"
              "e\n");
+  // The record goes on behind a line end in quotes.
+  message_of(items(), "\"Other\nname\";Item No;\"Quantity\"\nx;A;1\n");
   // Behind a mark and blank lines.
   CHECK(findings_of(items(), "\xEF\xBB\xBF\r\n\nItem No;Quantity\n") ==
         Findings{"WB-3017 row 0 line 3 byte 6"});

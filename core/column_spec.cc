@@ -19,14 +19,19 @@ using nlohmann::json;
 constexpr std::size_t kColumnsMax = 1600;  // what a PostgreSQL table can have
 constexpr std::size_t kKnownValuesMax = 100'000;
 constexpr std::int64_t kRecordWidthMax = std::int64_t{1} << 20;
-constexpr std::array<std::string_view, 17> kColumnKeys = {
-    "name",    "to",          "type",        "date_format",   "required",     "start",
-    "trim",    "null_values", "true_values", "false_values",  "width",        "known_values",
-    "pattern", "unique",      "optional",    "personal_data", "renamed_from",
-};
-constexpr std::array<std::string_view, 5> kTypes = {"text", "integer", "decimal", "boolean",
-                                                    "date"};
+constexpr std::array<std::string_view, 20> kColumnKeys = {
+    "name",          "to",           "type",        "date_format", "required",
+    "start",         "trim",         "null_values", "true_values", "false_values",
+    "width",         "known_values", "pattern",     "unique",      "optional",
+    "personal_data", "renamed_from", "time_zone",   "group_mark",  "decimal_mark"};
+constexpr std::array<std::string_view, 6> kTypes = {"text",    "integer", "decimal",
+                                                    "boolean", "date",    "timestamp"};
+constexpr std::size_t kZoneNameMax = 64;
 constexpr std::string_view kDateDirectives = "YmdHMS%";
+constexpr std::string_view kTimestampDirectives = "YmdHMSfz%";
+// Each list in the order of its marks.
+constexpr std::array<std::string_view, 2> kDecimalMarks = {".", ","};
+constexpr std::array<std::string_view, 5> kGroupMarks = {"", ",", ".", "'", " "};
 
 constexpr std::string_view kWhat = "file spec";
 
@@ -34,13 +39,21 @@ void require(bool is_good, std::string_view place, const std::string& cause) {
   if (!is_good) refuse_config(kWhat, place, cause);
 }
 
-void check_date_format(const std::string& format, const std::string& place) {
+std::string list_letters(std::string_view letters) {
+  std::string list;
+  for (const char letter : letters) list += (list.empty() ? "" : ", ") + std::string(1, letter);
+  return list;
+}
+
+/// The directives it has.
+std::string check_date_format(const std::string& format, const std::string& place,
+                              std::string_view directives) {
   std::string seen;
   for (std::size_t i = 0; i < format.size(); ++i) {
     if (format[i] != '%') continue;
     ++i;
-    const bool is_known = i < format.size() && kDateDirectives.find(format[i]) != std::string::npos;
-    require(is_known, place, "allowed after % are: Y, m, d, H, M, S, %");
+    const bool is_known = i < format.size() && directives.find(format[i]) != std::string::npos;
+    require(is_known, place, "allowed after % are: " + list_letters(directives));
     require(format[i] == '%' || seen.find(format[i]) == std::string::npos, place,
             std::string("has %") + format[i] + " twice");
     seen += format[i];
@@ -48,6 +61,57 @@ void check_date_format(const std::string& format, const std::string& place) {
   for (const char needed : {'Y', 'm', 'd'}) {
     require(seen.find(needed) != std::string::npos, place, std::string("lacks %") + needed);
   }
+  return seen;
+}
+
+/// Words of letters, digits, _, + and -, with / between; PostgreSQL knows which of them exist.
+bool is_zone_name(std::string_view name) {
+  const auto is_fit = [](char c) {
+    return is_ascii_lower(to_ascii_lower(c)) || is_ascii_digit(c) || c == '_' || c == '+' ||
+           c == '-' || c == '/';
+  };
+  return name.size() <= kZoneNameMax && is_ascii_lower(to_ascii_lower(name.front())) &&
+         name.back() != '/' && name.find("//") == std::string_view::npos &&
+         std::all_of(name.begin(), name.end(), is_fit);
+}
+
+void parse_moment(const ConfigObject& object, ColumnSpec& column) {
+  const bool is_timestamp = column.type == ColumnType::kTimestamp;
+  const bool is_moment = is_timestamp || column.type == ColumnType::kDate;
+  require(is_moment || !object.has("date_format"), object.at("date_format"),
+          "goes with types date and timestamp only");
+  require(is_timestamp || !object.has("time_zone"), object.at("time_zone"),
+          "goes with type timestamp only");
+  if (!is_moment) return;
+  column.date_format = object.name("date_format");
+  const std::string directives =
+      check_date_format(column.date_format, object.at("date_format"),
+                        is_timestamp ? kTimestampDirectives : kDateDirectives);
+  if (!is_timestamp) return;
+  const bool has_offset = directives.find('z') != std::string::npos;
+  require(has_offset != object.has("time_zone"), object.at("time_zone"),
+          has_offset ? "does not go with %z, which tells the offset of each value"
+                     : "is missing: whose clock the times are of, such as UTC or Europe/Paris; or "
+                       "the date_format has %z");
+  if (has_offset) return;
+  column.time_zone = object.name("time_zone");
+  require(is_zone_name(column.time_zone), object.at("time_zone"),
+          "must be UTC or a name like Europe/Paris");
+}
+
+void parse_marks(const ConfigObject& object, ColumnSpec& column) {
+  const bool is_decimal = column.type == ColumnType::kDecimal;
+  const bool is_number = is_decimal || column.type == ColumnType::kInteger;
+  require(is_decimal || !object.has("decimal_mark"), object.at("decimal_mark"),
+          "goes with type decimal only");
+  require(is_number || !object.has("group_mark"), object.at("group_mark"),
+          "goes with types integer and decimal only");
+  if (!is_number) return;
+  column.decimal_mark = kDecimalMarks[object.choice("decimal_mark", kDecimalMarks)].front();
+  const std::string_view group = kGroupMarks[object.choice("group_mark", kGroupMarks)];
+  column.group_mark = group.empty() ? '\0' : group.front();
+  require(!is_decimal || column.group_mark != column.decimal_mark, object.at("group_mark"),
+          "must differ from decimal_mark");
 }
 
 void parse_boolean_words(const ConfigObject& object, ColumnSpec& column) {
@@ -92,13 +156,8 @@ ColumnSpec parse_column(const json& value, const std::string& place) {
   require(is_file_tag(column.to), object.at("to"),
           "must be a payload key: a lower-case letter, then up to 62 of a-z, 0-9 and _");
   column.type = static_cast<ColumnType>(object.choice("type", kTypes));
-  const bool is_date = column.type == ColumnType::kDate;
-  require(is_date || !object.has("date_format"), object.at("date_format"),
-          "goes with type date only");
-  if (is_date) {
-    column.date_format = object.name("date_format");
-    check_date_format(column.date_format, object.at("date_format"));
-  }
+  parse_moment(object, column);
+  parse_marks(object, column);
   column.required = object.flag("required", false);
   column.trim = object.flag("trim", false);
   column.null_values = object.texts("null_values");
@@ -169,7 +228,13 @@ json to_json(const ColumnSpec& column) {
                 {"renamed_from", column.renamed_from}};
   if (column.start > 0) value["start"] = column.start;
   if (column.width > 0) value["width"] = column.width;
-  if (column.type == ColumnType::kDate) value["date_format"] = column.date_format;
+  if (!column.date_format.empty()) value["date_format"] = column.date_format;
+  if (!column.time_zone.empty()) value["time_zone"] = column.time_zone;
+  const bool is_decimal = column.type == ColumnType::kDecimal;
+  if (is_decimal) value["decimal_mark"] = std::string(1, column.decimal_mark);
+  if (is_decimal || column.type == ColumnType::kInteger) {
+    value["group_mark"] = std::string(column.group_mark == 0 ? 0 : 1, column.group_mark);
+  }
   if (column.type == ColumnType::kBoolean) {
     value["true_values"] = column.true_values;
     value["false_values"] = column.false_values;

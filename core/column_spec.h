@@ -13,7 +13,7 @@
 
 namespace waybill {
 
-enum class ColumnType : std::uint8_t { kText, kInteger, kDecimal, kBoolean, kDate };
+enum class ColumnType : std::uint8_t { kText, kInteger, kDecimal, kBoolean, kDate, kTimestamp };
 [[nodiscard]] std::string_view to_string(ColumnType type);
 
 /// One column of the file and the payload key it fills. It must be there, unless it is optional.
@@ -21,7 +21,12 @@ struct ColumnSpec {
   std::string name;  ///< header name; without a header a label, and the column's place counts
   std::string to;    ///< payload key
   ColumnType type = ColumnType::kText;
-  std::string date_format;  ///< kDate: %Y %m %d %H %M %S %%, other characters stand for themselves
+  /// kDate, kTimestamp: %Y %m %d %H %M %S %%, other characters stand for themselves; kTimestamp
+  /// also %f (a fraction of the second) and %z (the offset from UTC).
+  std::string date_format;
+  std::string time_zone;    ///< kTimestamp without %z: whose clock it is, "UTC", "Europe/Paris"
+  char decimal_mark = '.';  ///< kDecimal
+  char group_mark = 0;      ///< kDecimal, kInteger: may stand between thousands; 0: none
   bool required = false;    ///< null is a finding WB-3006
   bool trim = false;        ///< ASCII blanks around the content are removed first
   std::vector<std::string> null_values;   ///< besides the empty field, exact

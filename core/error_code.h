@@ -337,6 +337,14 @@ inline constexpr ErrorCode kColumnRenamed{
 inline constexpr ErrorCode kColumnMoved{"WB-3024", "column-moved", ErrorKind::kPermanent,
                                         "Warns and reads the column at its new place.",
                                         "Nothing; the file spec goes by names."};
+inline constexpr ErrorCode kKeyKnown{
+    "WB-3025", "key-known", ErrorKind::kPermanent,
+    "Warns or refuses the file, when the file spec asks for it.",
+    "Check that rows which were delivered before are not exported once more."};
+inline constexpr ErrorCode kReferenceUnknown{
+    "WB-3026", "reference-unknown", ErrorKind::kPermanent,
+    "Warns, unless the file spec says otherwise.",
+    "Deliver the file with the rows that are referred to, and before this one."};
 
 // 31xx: containers, lines and dumps
 inline constexpr ErrorCode kContainerDamaged{
@@ -524,6 +532,8 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kRowCountUnexpected,
     &error_code::kColumnRenamed,
     &error_code::kColumnMoved,
+    &error_code::kKeyKnown,
+    &error_code::kReferenceUnknown,
     &error_code::kContainerDamaged,
     &error_code::kContainerUnsafe,
     &error_code::kContainerTooLarge,

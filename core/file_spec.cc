@@ -23,19 +23,34 @@ constexpr std::int64_t kSplitBytesMin = 4096;
 constexpr std::int64_t kSplitBytesMax = std::int64_t{5'000'000'000};
 constexpr std::int64_t kSplitRowsMax = std::int64_t{1'000'000'000};
 
-constexpr std::array<std::string_view, 24> kSpecKeys = {
-    "file_tag",    "entity",
-    "description", "file_name",
-    "name_fields", "format",
-    "container",   "container_entry",
-    "table",       "encoding",
-    "delimiter",   "quote",
-    "quotes",      "header",
-    "columns",     "other_columns",
-    "natural_key", "split_rows",
-    "split_bytes", "on_refusal",
-    "quirk",       "natural_key_unique",
-    "row_count",   "on_finding",
+constexpr std::array<std::string_view, 27> kSpecKeys = {
+    "file_tag",
+    "entity",
+    "description",
+    "file_name",
+    "name_fields",
+    "format",
+    "container",
+    "container_entry",
+    "table",
+    "encoding",
+    "delimiter",
+    "quote",
+    "quotes",
+    "header",
+    "columns",
+    "other_columns",
+    "natural_key",
+    "split_rows",
+    "split_bytes",
+    "on_refusal",
+    "quirk",
+    "natural_key_unique",
+    "row_count",
+    "on_finding",
+    "references",
+    "stale_after_hours",
+    "send_quarantined_rows",
 };
 constexpr std::array<std::string_view, 6> kEntities = {
     "component", "variant", "recipe", "recipe_line", "party", "uom_conversion",
@@ -50,8 +65,12 @@ constexpr std::array<std::string_view, 5> kEncodings = {"utf-8", "windows-1252",
 constexpr std::array<std::string_view, 2> kQuoteRules = {"strict", "lenient"};
 constexpr std::array<std::string_view, 3> kOtherColumns = {"refuse", "ignore", "keep"};
 
-constexpr std::array<std::string_view, 2> kRowCountKeys = {"min", "max"};
+constexpr std::array<std::string_view, 3> kRowCountKeys = {"min", "max", "change_percent"};
 constexpr std::int64_t kRowsMax = std::int64_t{1'000'000'000'000};
+constexpr std::int64_t kChangePercentMax = 10'000;
+constexpr std::array<std::string_view, 2> kReferenceKeys = {"entity", "key"};
+constexpr std::size_t kReferencesMax = 16;
+constexpr std::int64_t kStaleHoursMax = std::int64_t{366} * 24;
 constexpr std::string_view kWhat = "file spec";
 
 void require(bool is_good, std::string_view place, const std::string& cause) {
@@ -85,12 +104,14 @@ CsvDialect parse_dialect(const ConfigObject& spec) {
   return dialect;
 }
 
+bool fills(const FileSpec& spec, const std::string& payload_key) {
+  return std::any_of(spec.columns.begin(), spec.columns.end(),
+                     [&](const ColumnSpec& column) { return column.to == payload_key; });
+}
+
 void check_natural_key(const FileSpec& spec) {
   for (std::size_t i = 0; i < spec.natural_key.size(); ++i) {
-    const bool is_filled =
-        std::any_of(spec.columns.begin(), spec.columns.end(),
-                    [&](const ColumnSpec& column) { return column.to == spec.natural_key[i]; });
-    require(is_filled, "natural_key[" + std::to_string(i) + "]",
+    require(fills(spec, spec.natural_key[i]), "natural_key[" + std::to_string(i) + "]",
             "must be the \"to\" of one of the columns");
   }
 }
@@ -102,7 +123,31 @@ RowCount parse_row_count(const ConfigObject& spec) {
   count.min = object.number("min", 0, 1, kRowsMax);
   count.max = object.number("max", 0, 1, kRowsMax);
   require(count.max == 0 || count.min <= count.max, "row_count.max", "is below min");
+  count.change_percent = object.number("change_percent", 0, 1, kChangePercentMax);
   return count;
+}
+
+std::vector<Reference> parse_references(const ConfigObject& object, const FileSpec& spec) {
+  std::vector<Reference> references;
+  if (!object.has("references")) return references;
+  const json& list = object.need("references");
+  require(list.is_array() && list.size() <= kReferencesMax, "references",
+          "must be a list of at most " + std::to_string(kReferencesMax) + " references");
+  for (const json& value : list) {
+    const std::string place = "references[" + std::to_string(references.size()) + "]";
+    const ConfigObject reference(kWhat, value, place, kReferenceKeys);
+    require(reference.has("entity"), reference.at("entity"),
+            "is missing; allowed are: " + list_words(kEntities));
+    references.push_back(
+        {std::string(kEntities[reference.choice("entity", kEntities)]), reference.texts("key")});
+    const std::vector<std::string>& key = references.back().key;
+    require(!key.empty(), reference.at("key"), "must name at least one payload key");
+    for (std::size_t i = 0; i < key.size(); ++i) {
+      require(fills(spec, key[i]), reference.at("key") + "[" + std::to_string(i) + "]",
+              "must be the \"to\" of one of the columns");
+    }
+  }
+  return references;
 }
 
 std::string allowed_actions(const Rule& rule) {
@@ -242,7 +287,10 @@ FileSpec parse_file_spec(const json& value) {
   require(!spec.natural_key_unique || !spec.natural_key.empty(), "natural_key_unique",
           "says nothing without natural_key");
   spec.row_count = parse_row_count(object);
+  spec.references = parse_references(object, spec);
   spec.on_finding = parse_on_finding(object);
+  spec.stale_after_hours = object.number("stale_after_hours", 0, 1, kStaleHoursMax);
+  spec.send_quarantined_rows = object.flag("send_quarantined_rows", false);
   if (object.has("quirk")) spec.quirk = object.name("quirk");
   require(spec.quirk.empty() || !is_utf16(spec.encoding), "quirk",
           "reads the file as bytes, so it does not go with UTF-16");
@@ -291,6 +339,15 @@ void write_rules(const FileSpec& spec, json& value) {
   value["natural_key_unique"] = spec.natural_key_unique;
   if (spec.row_count.min > 0) value["row_count"]["min"] = spec.row_count.min;
   if (spec.row_count.max > 0) value["row_count"]["max"] = spec.row_count.max;
+  if (spec.row_count.change_percent > 0) {
+    value["row_count"]["change_percent"] = spec.row_count.change_percent;
+  }
+  value["references"] = json::array();
+  for (const Reference& reference : spec.references) {
+    value["references"].push_back({{"entity", reference.entity}, {"key", reference.key}});
+  }
+  if (spec.stale_after_hours > 0) value["stale_after_hours"] = spec.stale_after_hours;
+  value["send_quarantined_rows"] = spec.send_quarantined_rows;
   for (std::size_t i = 0; i < kRuleCount; ++i) {
     const RuleAction action = spec.on_finding.at(i);
     if (action == rules()[i].otherwise) continue;

@@ -50,6 +50,13 @@ enum class OnRefusal : std::uint8_t {
 struct RowCount {
   std::int64_t min = 0;
   std::int64_t max = 0;
+  std::int64_t change_percent = 0;  ///< at most so far from the median of the recent files
+};
+
+/// Columns that together name a row of another entity (or of the same).
+struct Reference {
+  std::string entity;            ///< whose natural key it is
+  std::vector<std::string> key;  ///< payload keys, in the order of that natural key's parts
 };
 
 struct FileSpec {
@@ -70,6 +77,9 @@ struct FileSpec {
   std::vector<std::string> natural_key;  ///< payload keys whose values name the row; may be empty
   bool natural_key_unique = false;       ///< a key that an earlier row had is a finding WB-3021
   RowCount row_count;                    ///< of the whole file, not of its parts
+  std::vector<Reference> references;     ///< central looks for a row with that key; WB-3026
+  std::int64_t stale_after_hours = 0;    ///< an alert when no file came for so long; 0: none
+  bool send_quarantined_rows = false;    ///< central keeps the rows set aside as an artifact
   RuleActions on_finding;
   std::int64_t split_rows = 0;   ///< a larger file travels in parts of so many rows; 0: no limit
   std::int64_t split_bytes = 0;  ///< ... of at most so many bytes (a longer row alone is a part)

@@ -32,6 +32,8 @@ constexpr std::array<Rule, kRuleCount> kRules = {{
     {&error_code::kRowCountUnexpected, RuleAction::kWarn, kNotice},
     {&error_code::kColumnRenamed, RuleAction::kWarn, kNotice},
     {&error_code::kColumnMoved, RuleAction::kIgnore, kNotice},
+    {&error_code::kKeyKnown, RuleAction::kIgnore, kNotice},
+    {&error_code::kReferenceUnknown, RuleAction::kWarn, kNotice},
     {&error_code::kLineNotAnObject, RuleAction::kRefuseFile, kRowOrFile},
     {&error_code::kRecordWidthWrong, RuleAction::kRefuseFile, kRowOrFile},
 }};

@@ -72,6 +72,9 @@ ValueOutcome ColumnValue::check(std::string_view text) const {
     case ColumnType::kDate:
       is_good = date_format_.parse(value).has_value();
       break;
+    case ColumnType::kTimestamp:
+      is_good = false;
+      break;
   }
   return is_good ? ValueOutcome::kFilled : ValueOutcome::kInvalid;
 }
@@ -98,6 +101,9 @@ ValueOutcome ColumnValue::write(std::string_view text, char*& out) const {
       break;
     case ColumnType::kDate:
       is_good = write_date(date_format_.parse(value), out);
+      break;
+    case ColumnType::kTimestamp:
+      is_good = false;
       break;
   }
   return is_good ? ValueOutcome::kFilled : ValueOutcome::kInvalid;
@@ -129,6 +135,8 @@ std::string ColumnValue::expectation() const {
       return "one of the words for true and false that the file spec lists";
     case ColumnType::kDate:
       return "a date written as " + spec_.date_format;
+    case ColumnType::kTimestamp:
+      return "a date and time written as " + spec_.date_format;
   }
   return "text";
 }

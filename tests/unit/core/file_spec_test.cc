@@ -40,12 +40,17 @@ json full_spec() {
       {"name": "Active", "to": "active", "type": "boolean", "true_values": ["J"],
        "false_values": ["N"]},
       {"name": "From", "to": "valid_from", "type": "date", "date_format": "%d.%m.%Y"},
-      {"name": "Qty", "to": "quantity", "type": "decimal"},
-      {"name": "Line", "to": "line_no", "type": "integer"}],
+      {"name": "Qty", "to": "quantity", "type": "decimal", "decimal_mark": ",",
+       "group_mark": "."},
+      {"name": "Line", "to": "line_no", "type": "integer"},
+      {"name": "Seen", "to": "seen_at", "type": "timestamp", "date_format": "%Y-%m-%d %H:%M",
+       "time_zone": "Europe/Paris"}],
     "other_columns": "keep", "natural_key": ["recipe_code", "line_no"],
     "name_fields": "recipe_lines_%Y%m%d.csv", "split_rows": 50000, "split_bytes": 8000000,
     "on_refusal": "quarantine", "container": "none", "natural_key_unique": false,
-    "row_count": {"min": 1, "max": 1000},
+    "row_count": {"min": 1, "max": 1000, "change_percent": 30},
+    "references": [{"entity": "recipe", "key": ["recipe_code"]}], "stale_after_hours": 36,
+    "send_quarantined_rows": true,
     "on_finding": {"value-invalid": "quarantine_row", "row-count-unexpected": "refuse_file"}
 })json");
 }
@@ -110,13 +115,23 @@ TEST_CASE("file spec: every key is read", "[core][file_spec]") {
   CHECK(spec.dialect.quote == '\'');
   CHECK(spec.dialect.quote_rule == QuoteRule::kLenient);
   CHECK(spec.other_columns == OtherColumns::kKeep);
-  REQUIRE(spec.columns.size() == 5);
+  REQUIRE(spec.columns.size() == 6);
   CHECK(spec.columns[0].required);
   CHECK(spec.columns[0].trim);
   CHECK(spec.columns[0].null_values == std::vector<std::string>{"(blank)"});
   CHECK(spec.columns[1].true_values == std::vector<std::string>{"J"});
   CHECK(spec.columns[2].date_format == "%d.%m.%Y");
+  CHECK(spec.columns[3].decimal_mark == ',');
+  CHECK(spec.columns[3].group_mark == '.');
   CHECK(spec.columns[4].type == ColumnType::kInteger);
+  CHECK(spec.columns[5].type == ColumnType::kTimestamp);
+  CHECK(spec.columns[5].time_zone == "Europe/Paris");
+  CHECK(spec.row_count.change_percent == 30);
+  REQUIRE(spec.references.size() == 1);
+  CHECK(spec.references[0].entity == "recipe");
+  CHECK(spec.references[0].key == std::vector<std::string>{"recipe_code"});
+  CHECK(spec.stale_after_hours == 36);
+  CHECK(spec.send_quarantined_rows);
   CHECK(to_json(spec) == to_json(parse_file_spec(to_json(spec))));
 }
 
@@ -219,18 +234,22 @@ TEST_CASE("file spec: the schema's words and defaults are the parser's", "[core]
   for (const json& word : column.at("type").at("enum")) {
     json spec = changed("/columns/4/type", word);
     if (word == "date") spec["columns"][4]["date_format"] = "%Y%m%d";
+    if (word == "timestamp") spec["columns"][4]["date_format"] = "%Y%m%d%H%M%S%z";
     CHECK(refusal(spec).empty());
   }
   json bare = full_spec();
-  bare["columns"] =
-      json::parse(R"([{"name":"A","to":"a"},{"name":"B","to":"b","type":"boolean"}])");
+  bare["columns"] = json::parse(R"([{"name":"A","to":"a"},{"name":"B","to":"b","type":"boolean"},
+                     {"name":"C","to":"c","type":"decimal"}])");
   bare["natural_key"] = json::array();
+  bare["references"] = json::array();
   const json filled = to_json(parse_file_spec(bare));
   for (const auto& [key, property] : column.items()) {
     INFO(key);
     if (!property.contains("default")) continue;
     const bool is_boolean_key = key == "true_values" || key == "false_values";
-    CHECK(filled.at("columns").at(is_boolean_key ? 1 : 0).at(key) == property.at("default"));
+    const bool is_number_key = key == "decimal_mark" || key == "group_mark";
+    const int column_with_it = is_boolean_key ? 1 : is_number_key ? 2 : 0;
+    CHECK(filled.at("columns").at(column_with_it).at(key) == property.at("default"));
   }
 }
 
@@ -292,6 +311,20 @@ TEST_CASE("file spec: a bad value is refused with its place and what is allowed"
   says("/on_finding/value-invalid", "warn", "allowed are: quarantine_row, refuse_file");
   says("/row_count/min", 2000, "row_count.max");
   says("/row_count/least", 1, "row_count.least");
+  says("/row_count/change_percent", 0, "row_count.change_percent");
+  says("/references/0/entity", "recipes", "mean \"recipe\"?");
+  says("/references/0/key", json::array(), "at least one");
+  says("/references/0/key/0", "recipe", "references[0].key[0]");
+  says("/stale_after_hours", 9000, "stale_after_hours");
+  says("/columns/2/time_zone", "UTC", "timestamp only");
+  says("/columns/5/time_zone", "Europe/", "Europe/Paris");
+  says("/columns/5/time_zone", "Europe/Paris; DROP", "Europe/Paris");
+  says("/columns/5/date_format", "%Y-%m-%d %z", "does not go with %z");
+  says("/columns/5/date_format", "%Y-%m-%d %p", "Y, m, d, H, M, S, f, z, %");
+  says("/columns/2/date_format", "%Y-%m-%d %z", "Y, m, d, H, M, S, %");
+  says("/columns/3/group_mark", ",", "differ from decimal_mark");
+  says("/columns/4/decimal_mark", ",", "decimal only");
+  says("/columns/0/group_mark", ",", "integer and decimal only");
   says("/columns/0/pattern", "R[0-9", "no regular expression");
   says("/columns/0/pattern", "(R)\\1", "no regular expression");  // RE2 has no references back
   says("/columns/1/known_values", json::array({"J"}), "boolean");

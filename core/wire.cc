@@ -177,6 +177,7 @@ Json to_json(const OfferedFile& file) {
     entry["chunk_number"] = file.chunk_number;
     entry["chunk_count"] = file.chunk_count;
   }
+  if (!file.preflight.is_null()) entry["preflight"] = file.preflight;
   return entry;
 }
 

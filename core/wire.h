@@ -91,6 +91,7 @@ struct OfferedFile {
   std::int64_t first_source_row = 1;  ///< number in the whole file of this part's first row
   std::int32_t chunk_number = 1;      ///< of the files that the partner delivers as one set
   std::int32_t chunk_count = 1;
+  Json preflight{};  ///< preflight_notice() of the whole file, with its first part; or null
 };
 /// What a delivery is: tonight's, or a piece of history that is loaded beside it.
 enum class DeliveryKind : std::uint8_t {

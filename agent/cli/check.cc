@@ -74,6 +74,7 @@ int check_file(const CommandOptions& options) {
   if (!file) throw Error(error_code::kFileUnreadable, "check", name, "it is not there");
 
   Preflight preflight(spec);
+  Sha256 hash;
   std::optional<QuarantineFile> quarantine;
   if (!options.quarantine_file.empty()) {
     quarantine.emplace(files, fs::absolute(options.quarantine_file));
@@ -81,17 +82,19 @@ int check_file(const CommandOptions& options) {
   }
   std::string block(kBlockBytes, '\0');
   while (const std::size_t count = file->read(block.data(), block.size())) {
+    hash.update({block.data(), count});
     preflight.feed({block.data(), count});
   }
   const PreflightResult result = preflight.finish();
+  const Sha256Hex content_sha256 = hash.finish();
   if (quarantine) quarantine->commit();
 
   if (options.as_json) {
-    nlohmann::json report = preflight_report(spec, result);
+    nlohmann::json report = preflight_report(spec, result, content_sha256);
     report["file"] = name;
     std::cout << report.dump(2) << '\n';
   } else {
-    std::cout << preflight_page(printable(name), spec, result);
+    std::cout << preflight_page(printable(name), spec, result, content_sha256);
   }
   return result.is_accepted() ? kExitOk : kExitRefused;
 }

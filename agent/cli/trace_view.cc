@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "agent/cli/preflight_view.h"
 #include "agent/cli/printable.h"
 #include "agent/cli/status_view.h"
 #include "agent/engine/central_moves.h"
@@ -69,6 +70,8 @@ Json version_json(LedgerReport& report, const std::vector<JobFile>& parts) {
     out["delivery_date"] = job->delivery_date;
     out["job_id"] = job->central_job_id.value;
   }
+  const std::optional<PreflightRecord> preflight = report.preflight(parts.front().file_number);
+  out["preflight"] = preflight ? preflight_json(*preflight) : Json(nullptr);
   // Of a file in parts this is the history of the part that tells most; the others have their own.
   out["events"] = events_json(report.events(file.relative_path, file.file_number));
   if (parts.size() > 1) {
@@ -162,6 +165,7 @@ void add_version(std::string& out, std::size_t number, const Json& version) {
            version["gave_up_at"].get<std::string>() + "; `waybill retry` ends that");
     }
   }
+  if (version["preflight"].is_object()) out += preflight_lines(version["preflight"]);
   line(out, "delivery", version.value("delivery_date", ""));
   line(out, "job key", version["job_key"].get<std::string>());
   line(out, "job file", version["job_file_id"].get<std::string>());

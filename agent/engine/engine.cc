@@ -52,7 +52,8 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
       targets_(ports.clock),
       contact_(ports.clock, ledger, ports.chance),
       scanner_(ports.files, ports.clock, ledger, settings_.export_folder, settings_.quiet_ms),
-      hasher_(ports.files, ledger, scanner_, specs_, settings_.export_folder),
+      hasher_(ports.files, ledger, scanner_, specs_, settings_.export_folder,
+              settings_.state_folder),
       rereader_(ports.clock, ledger, hasher_, settings_.rehash_days),
       tidier_({ports.files, ports.clock}, ledger, scanner_, settings_.export_folder,
               settings_.after_processed),
@@ -191,6 +192,7 @@ void Engine::record_problem(const char* fact, const std::string& text) {
 
 void Engine::fill_spec_book() {
   for (const std::string& problem : specs_.fill(ledger_.specs())) log_warning(problem);
+  hasher_.set_preflight(central_setting("preflight") != "off");
   last_look_steady_ms_ = ports_.clock.steady_ms() - kLookIdleMs;  // what is expected has changed
   try {
     deliveries_.use_plan(ledger_.delivery_plan());
@@ -249,6 +251,7 @@ bool Engine::sync_if_due() {
   has_synced_ = true;
   contact_.succeeded();
   if (outcome.change_count > 0) lively_until_steady_ms_ = now + kLivelyForMs;
+  hasher_.set_preflight(central_setting("preflight") != "off");
   if (outcome.specs_changed) {
     fill_spec_book();
     ledger_.rematch_paths();
@@ -277,15 +280,20 @@ void Engine::compare_clocks(std::int64_t ahead_ms) {
   record_problem(meta::kClockProblem, text);
 }
 
+/// As last told; null when central never told it.
+nlohmann::json Engine::central_setting(const char* name) {
+  const nlohmann::json settings =
+      nlohmann::json::parse(ledger_.meta(meta::kSettings), nullptr, false);
+  const bool is_told = settings.is_object() && settings.contains(name);
+  return is_told ? settings[name] : nlohmann::json();
+}
+
 std::int64_t Engine::sync_interval_ms() {
   std::int64_t interval = settings_.sync_interval_ms;
   if (interval == 0) {
-    const nlohmann::json settings =
-        nlohmann::json::parse(ledger_.meta(meta::kSettings), nullptr, false);
-    const bool is_told = settings.is_object() && settings.contains("sync_interval_s") &&
-                         settings["sync_interval_s"].is_number();
-    interval = is_told ? static_cast<std::int64_t>(settings["sync_interval_s"].get<double>() * 1000)
-                       : kSyncDefaultMs;
+    const nlohmann::json told_s = central_setting("sync_interval_s");
+    interval = told_s.is_number() ? static_cast<std::int64_t>(told_s.get<double>() * 1000)
+                                  : kSyncDefaultMs;
   }
   const bool is_lively = ports_.clock.steady_ms() < lively_until_steady_ms_;
   return is_lively ? std::min(interval, kSyncLivelyMs) : std::max(interval, kSyncLivelyMs);

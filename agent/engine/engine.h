@@ -81,6 +81,7 @@ class Engine {
   void record_problem(const char* fact, const std::string& text);
   bool guarded(const std::function<bool()>& stage);
   void take_note(const Error& error);
+  [[nodiscard]] nlohmann::json central_setting(const char* name);
   [[nodiscard]] std::int64_t sync_interval_ms();
   [[nodiscard]] std::int64_t wait_ms();
   [[nodiscard]] std::int64_t next_intake_steady_ms();

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "agent/engine/edge_check.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -45,15 +46,34 @@ struct Hasher::Reading {
   std::unique_ptr<ReadableFile> file;
   std::optional<SpecMatch> match;  ///< its spec is not looked at after a step
   PartPlanner planner;             ///< of a spec without limits, where the file's are out of reach
+  std::optional<EdgeCheck> check;  ///< nothing when only central can read the file by its spec
+
+  void feed(std::string_view bytes) {
+    planner.feed(bytes);
+    if (check) check->feed(bytes);
+  }
 };
 
+namespace {
+
+/// A file that its spec refuses is told to central as it is; nobody needs its parts.
+void make_whole(PartPlan& plan) {
+  FilePart whole;
+  whole.end_byte = plan.size_bytes;
+  whole.content_sha256 = plan.original_sha256;
+  plan.parts = {std::move(whole)};
+}
+
+}  // namespace
+
 Hasher::Hasher(FileSystem& files, Ledger& ledger, Scanner& scanner, const SpecBook& specs,
-               std::filesystem::path root)
+               std::filesystem::path root, std::filesystem::path state_folder)
     : files_(files),
       ledger_(ledger),
       scanner_(scanner),
       specs_(specs),
       root_(std::move(root)),
+      state_folder_(std::move(state_folder)),
       buffer_(kBufferBytes, '\0') {}
 
 Hasher::~Hasher() = default;
@@ -117,6 +137,9 @@ bool Hasher::begin(Slot& slot, const PathRecord& path) {
       return false;
     }
     slot = std::make_unique<Reading>(path, std::move(file), specs_);
+    if (is_preflight_wanted_ && slot->match && can_preflight(*slot->match->spec)) {
+      slot->check.emplace(files_, state_folder_, path, *slot->match);
+    }
     return true;
   } catch (const Error& error) {
     if (error.code().id == error_code::kFolderMissing.id) throw;
@@ -141,7 +164,7 @@ bool Hasher::read_on(Slot& slot, std::size_t& budget_bytes) {
         finish(slot);
         return true;
       }
-      slot->planner.feed({buffer_.data(), count});
+      slot->feed({buffer_.data(), count});
       budget_bytes -= count;
     }
     return false;
@@ -164,6 +187,9 @@ void Hasher::finish(Slot& slot) {
     return;
   }
   const SpecMatch match = reading->match.value_or(SpecMatch{});
+  std::optional<PreflightRecord> preflight;
+  if (reading->check && plan.size_bytes > 0) preflight = reading->check->finish();
+  if (preflight && preflight->is_refused) make_whole(plan);
   done_.push_back({.relative_path = path.relative_path,
                    .file_tag = path.file_tag,
                    .plan = std::move(plan),
@@ -174,7 +200,8 @@ void Hasher::finish(Slot& slot) {
                    .chunk_number = match.fields.chunk_number,
                    .chunk_count = match.fields.chunk_count,
                    .change_ns = after.change_ns,
-                   .is_reread = path.state == PathState::kRecorded});
+                   .is_reread = path.state == PathState::kRecorded,
+                   .preflight = std::move(preflight)});
 }
 
 void Hasher::give_back(const PathRecord& path, const std::string& why) {
@@ -194,6 +221,10 @@ void Hasher::commit() {
     log_info(done[i].relative_path + ": " + describe(discoveries[i]) + " (" +
              std::to_string(plan.size_bytes) + " bytes, " + done[i].file_tag.value + ", SHA-256 " +
              plan.original_sha256.substr(0, 12) + parts + ")");
+    const std::optional<PreflightRecord>& preflight = done[i].preflight;
+    if (!preflight || preflight->finding_count == 0) continue;
+    log_warning(done[i].relative_path + ": " + preflight_sentence(*preflight) +
+                "; see waybill trace");
   }
 }
 

@@ -1,5 +1,5 @@
 // Hasher: turns files at rest into versions, a bounded amount of bytes a step. The same pass finds
-// where a file above its spec's limit is cut into parts.
+// where a file above its spec's limit is cut into parts, and does the file's preflight.
 //
 // Place:    agent/engine; between the scanner (paths that are due) and the ledger (versions).
 // Rule:     a hash counts only when the open file was, before and after reading, as the scanner
@@ -20,12 +20,16 @@ namespace waybill {
 
 class Hasher {
  public:
+  /// Export files are below `root`; rows that preflight sets aside go below `state_folder`.
   Hasher(FileSystem& files, Ledger& ledger, Scanner& scanner, const SpecBook& specs,
-         std::filesystem::path root);
+         std::filesystem::path root, std::filesystem::path state_folder);
   ~Hasher();
 
   /// Reads on; true when there was anything to do.
   bool step();
+
+  /// Central's setting: are files read by their specs, or only hashed? From the next file on.
+  void set_preflight(bool is_wanted) { is_preflight_wanted_ = is_wanted; }
 
   /// Reads a file again whose turn it is; a large one is read on by step().
   void reread(const PathRecord& path);
@@ -49,6 +53,8 @@ class Hasher {
   Scanner& scanner_;
   const SpecBook& specs_;
   std::filesystem::path root_;
+  std::filesystem::path state_folder_;
+  bool is_preflight_wanted_ = true;
   std::string buffer_;
   Slot new_;                      ///< never read before, as it is now
   Slot again_;                    ///< read before

@@ -13,6 +13,9 @@ namespace {
 constexpr std::size_t kBatchMax = 200;
 static_assert(kBatchMax <= wire::kOpenFilesMax);
 
+/// Preflight notices in one call; a call is made smaller rather than longer.
+constexpr std::size_t kNoticeBytesMax = std::size_t{1} << 20;
+
 /// Refusals that are about what was sent, not about who sent it.
 bool is_about_the_files(const ErrorCode& code) {
   return code.id == error_code::kRequestMalformed.id || code.id == error_code::kNotYours.id ||
@@ -64,7 +67,11 @@ wire::OpenJobRequest Registrar::request_for(const Job& job, const std::vector<Jo
         backfill.is_ahead ? wire::DeliveryKind::kHistoryAhead : wire::DeliveryKind::kHistoryBehind;
     out.allow_older = backfill.allow_older;
   }
-  for (const JobFile& file : batch) out.files.push_back(offer(file));
+  for (const JobFile& file : batch) {
+    out.files.push_back(offer(file));
+    const std::optional<PreflightRecord> preflight = ledger_.preflight(file.file_number);
+    if (preflight) out.files.back().preflight = wire::Json::parse(preflight->report);
+  }
   return out;
 }
 
@@ -77,6 +84,12 @@ std::vector<JobFile> Registrar::next_batch() {
            file.delivery_name != first.delivery_name ||
            file.backfill_number != first.backfill_number;
   });
+  std::size_t notice_bytes = 0;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::optional<PreflightRecord> preflight = ledger_.preflight(files[i].file_number);
+    if (preflight) notice_bytes += preflight->report.size();
+    if (i > 0 && notice_bytes > kNoticeBytesMax) files.resize(i);
+  }
   return files;
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/ledger/preflight_record.h"
 #include "core/crypto.h"
 #include "core/file_state.h"
 #include "core/ids.h"
@@ -111,6 +112,7 @@ struct HashedFile {
   std::int32_t chunk_count = 1;
   std::int64_t change_ns = 0;
   bool is_reread = false;  ///< nothing but its turn made us read it; no news when it is the same
+  std::optional<PreflightRecord> preflight{};  ///< nothing when only central can read it
 };
 
 /// What a hash meant to the ledger.

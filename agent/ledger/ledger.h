@@ -170,6 +170,8 @@ class Ledger {
   [[nodiscard]] std::vector<JobFile> files_to_register(std::size_t limit);
   [[nodiscard]] std::vector<JobFile> files_to_upload(std::size_t limit);
   [[nodiscard]] std::vector<JobFile> files_to_confirm(std::size_t limit);
+  /// What preflight found in the file; nothing when only central can read it, and of later parts.
+  [[nodiscard]] std::optional<PreflightRecord> preflight(FileId file);
   /// Is another part of its file refused for what it holds, not because of its fellows?
   [[nodiscard]] bool has_refused_fellow(const JobFile& file);
   /// Given up, and central still waits for their bytes.
@@ -278,6 +280,7 @@ class Ledger {
   Discovery record_hash(const HashedFile& file);
   bool give_up_other_cut(const HashedFile& file, const std::vector<JobFile>& parts);
   void add_version(const HashedFile& file, std::int32_t export_number);
+  void add_preflight(FileId file_number, const PreflightRecord& record);
   void add_part(const HashedFile& file, const FilePart& part, std::int32_t export_number);
   [[nodiscard]] bool stands_for(const std::string& relative_path, const Sha256Hex& original_sha256);
   void doubt_path(const std::string& relative_path);

@@ -47,6 +47,13 @@ constexpr const char* kAddPart = R"sql(
           :mtime_ns, 'ready', :now_ms, :now_ms)
 )sql";
 
+constexpr const char* kAddPreflight = R"sql(
+  INSERT INTO preflight (file_number, is_refused, spec_version, row_count, quarantined_count,
+                         finding_count, quarantine_file, report)
+  VALUES (:file_number, :is_refused, :spec_version, :row_count, :quarantined_count,
+          :finding_count, :quarantine_file, :report)
+)sql";
+
 constexpr const char* kRecordPathHash = R"sql(
   UPDATE path
      SET state = 'recorded', size_bytes = :size_bytes, mtime_ns = :mtime_ns, file_id = :file_id,
@@ -319,12 +326,32 @@ void Ledger::add_part(const HashedFile& file, const FilePart& part, std::int32_t
     detail["first_source_row"] = part.first_source_row;
     detail["original_sha256"] = file.plan.original_sha256;
   }
+  const FileId file_number{database_->last_rowid()};
+  if (file.preflight && part.number == 1) {
+    add_preflight(file_number, *file.preflight);
+    detail["preflight"] = {{"outcome", file.preflight->is_refused ? "refused" : "accepted"},
+                           {"rows", file.preflight->row_count},
+                           {"report_sha256", sha256_hex(file.preflight->report)}};
+  }
   append_event({.kind = "discovered",
                 .relative_path = file.relative_path,
                 .content_sha256 = part.content_sha256,
-                .file_number = FileId{database_->last_rowid()},
+                .file_number = file_number,
                 .to_state = to_string(FileState::kReady),
                 .detail = std::move(detail)});
+}
+
+void Ledger::add_preflight(FileId file_number, const PreflightRecord& record) {
+  Prepared add = database_->prepared(sql::kAddPreflight);
+  add->bind(":file_number", file_number.value);
+  add->bind(":is_refused", record.is_refused ? 1 : 0);
+  add->bind(":spec_version", record.spec_version);
+  add->bind(":row_count", record.row_count);
+  add->bind(":quarantined_count", record.quarantined_count);
+  add->bind(":finding_count", record.finding_count);
+  add->bind(":quarantine_file", record.quarantine_file);
+  add->bind(":report", record.report);
+  add->exec();
 }
 
 void Ledger::give_up_unsent(const std::string& relative_path, const Sha256Hex& except,

@@ -11,6 +11,8 @@ namespace waybill {
 
 namespace sql {
 
+constexpr const char* kFindPreflight = WAYBILL_SELECT_PREFLIGHT "WHERE file_number = :file_number";
+
 constexpr const char* kFindByCentralId =
     WAYBILL_SELECT_JOB_FILE "WHERE f.job_file_id = :job_file_id";
 
@@ -110,6 +112,16 @@ std::optional<JobFile> Ledger::find(const JobFileId& job_file_id) {
     auto* row = find.next();
     if (row == nullptr) return std::nullopt;
     return read_job_file(*row);
+  });
+}
+
+std::optional<PreflightRecord> Ledger::preflight(FileId file) {
+  return database_->guarded("find", "preflight", [&]() -> std::optional<PreflightRecord> {
+    Prepared find = database_->prepared(sql::kFindPreflight);
+    find->bind(":file_number", file.value);
+    auto* row = find.next();
+    if (row == nullptr) return std::nullopt;
+    return read_preflight(*row);
   });
 }
 

@@ -27,6 +27,8 @@ namespace waybill {
 
 namespace sql {
 
+constexpr const char* kOnePreflight = WAYBILL_SELECT_PREFLIGHT "WHERE file_number = :file_number";
+
 constexpr const char* kCountFileStates =
     "SELECT state, count(*) FROM job_file WHERE part_count = 1 GROUP BY state ORDER BY state";
 constexpr const char* kListSetStates =
@@ -187,6 +189,16 @@ std::optional<Job> LedgerReport::job(std::int64_t job_number) {
     auto* row = find.next();
     if (row == nullptr) return std::nullopt;
     return read_job(*row);
+  });
+}
+
+std::optional<PreflightRecord> LedgerReport::preflight(FileId file) {
+  return database_->guarded("find", "preflight", [&]() -> std::optional<PreflightRecord> {
+    Prepared find = database_->prepared(sql::kOnePreflight);
+    find->bind(":file_number", file.value);
+    auto* row = find.next();
+    if (row == nullptr) return std::nullopt;
+    return read_preflight(*row);
   });
 }
 

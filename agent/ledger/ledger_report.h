@@ -88,6 +88,8 @@ class LedgerReport {
   /// Events of one version, or (without) those of the name that belong to no version.
   [[nodiscard]] std::vector<LedgerEvent> events(const std::string& relative_path,
                                                 std::optional<FileId> file);
+  /// What preflight found in the file whose first part this is; nothing when it was not read.
+  [[nodiscard]] std::optional<PreflightRecord> preflight(FileId file);
   [[nodiscard]] std::optional<Job> job(std::int64_t job_number);
 
  private:

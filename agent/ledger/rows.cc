@@ -185,6 +185,16 @@ FetchRecord read_fetch(SQLite::Statement& row) {
   return out;
 }
 
+PreflightRecord read_preflight(SQLite::Statement& row) {
+  return {.is_refused = row.getColumn(0).getInt() != 0,
+          .spec_version = row.getColumn(1).getInt(),
+          .row_count = row.getColumn(2).getInt64(),
+          .quarantined_count = row.getColumn(3).getInt64(),
+          .finding_count = row.getColumn(4).getInt64(),
+          .quarantine_file = row.getColumn(5).getString(),
+          .report = row.getColumn(6).getString()};
+}
+
 LedgerEvent read_event(SQLite::Statement& row) {
   LedgerEvent out;
   out.seq = row.getColumn(0).getInt64();

@@ -45,6 +45,10 @@
   "SELECT name, state, cursor, run_cursor, file_name, started_at_ms, page_count, row_count, " \
   "last_good_at_ms, last_row_count, failures, next_try_at_ms, error FROM fetch "
 
+#define WAYBILL_SELECT_PREFLIGHT                                                   \
+  "SELECT is_refused, spec_version, row_count, quarantined_count, finding_count, " \
+  "quarantine_file, report FROM preflight "
+
 #define WAYBILL_SELECT_EVENT                                                                    \
   "SELECT seq, at_ms, kind, relative_path, content_sha256, file_number, from_state, to_state, " \
   "detail, prev_hash, hash FROM event "
@@ -57,6 +61,7 @@ namespace waybill {
 [[nodiscard]] DeliveryRecord read_delivery(SQLite::Statement& row);
 [[nodiscard]] Backfill read_backfill(SQLite::Statement& row);
 [[nodiscard]] FetchRecord read_fetch(SQLite::Statement& row);
+[[nodiscard]] PreflightRecord read_preflight(SQLite::Statement& row);
 [[nodiscard]] LedgerEvent read_event(SQLite::Statement& row);
 
 /// A problem as stored in the column error; "" for none.

@@ -14,15 +14,9 @@ Preflight::Preflight(const FileSpec& spec) : spec_(spec), reader_(spec, RowSink(
   reader_.expect_rows(spec.row_count);
 }
 
-void Preflight::feed(std::string_view bytes) {
-  hash_.update(bytes);
-  reader_.feed(bytes);
-}
-
 PreflightResult Preflight::finish() {
   reader_.finish();
   PreflightResult result;
-  result.content_sha256 = hash_.finish();
   result.summary = reader_.summary();
   result.size_bytes = result.summary.bytes;
   result.findings = reader_.findings();
@@ -30,19 +24,68 @@ PreflightResult Preflight::finish() {
   return result;
 }
 
-nlohmann::json preflight_report(const FileSpec& spec, const PreflightResult& result) {
+namespace {
+
+nlohmann::json drift_json(const FileSpec& spec, const PreflightResult& result) {
+  nlohmann::json drift = nlohmann::json::array();
+  for (const ColumnChange& change : result.drift) drift.push_back(to_json(change, spec));
+  return drift;
+}
+
+void add_key_limit(nlohmann::json& report, const PreflightResult& result) {
+  if (result.summary.keys_unchecked_from_row == 0) return;
+  report["keys_unchecked_from_row"] = result.summary.keys_unchecked_from_row;
+}
+
+nlohmann::json refusal_json(const PreflightResult& result) {
+  if (result.summary.refusal) {
+    nlohmann::json error = to_json(*result.summary.refusal);
+    for (const char* key : {"rule", "action"}) error.erase(key);
+    error["count"] = result.summary.findings_count;
+    return error;
+  }
+  return {{"code", error_code::kInternal.id}, {"message", "the file was not read to its end"}};
+}
+
+bool is_too_long(const nlohmann::json& notice) {
+  const auto replace = nlohmann::json::error_handler_t::replace;
+  return notice.dump(-1, ' ', false, replace).size() > kPreflightNoticeBytesMax;
+}
+
+/// What is least needed goes first: the proposals, then the groups from the last one on.
+void shorten(nlohmann::json& notice) {
+  if (!is_too_long(notice)) return;
+  notice["left_out"] = true;
+  notice["drift"] = nlohmann::json::array();
+  nlohmann::json& groups = notice["groups"];
+  while (!groups.empty() && is_too_long(notice)) {
+    groups.erase(groups.begin() + static_cast<std::ptrdiff_t>(groups.size() / 2), groups.end());
+  }
+}
+
+}  // namespace
+
+nlohmann::json preflight_report(const FileSpec& spec, const PreflightResult& result,
+                                const Sha256Hex& content_sha256) {
   nlohmann::json report = validation_report(spec, result.findings, result.summary);
   report["report"] = "preflight";
-  report["content_sha256"] = result.content_sha256;
+  report["content_sha256"] = content_sha256;
   report["size_bytes"] = result.size_bytes;
-  if (result.summary.keys_unchecked_from_row > 0) {
-    report["keys_unchecked_from_row"] = result.summary.keys_unchecked_from_row;
-  }
-  report["drift"] = nlohmann::json::array();
-  for (const ColumnChange& change : result.drift) {
-    report["drift"].push_back(to_json(change, spec));
-  }
+  add_key_limit(report, result);
+  report["drift"] = drift_json(spec, result);
   return report;
+}
+
+nlohmann::json preflight_notice(const FileSpec& spec, const PreflightResult& result,
+                                std::int32_t spec_version) {
+  nlohmann::json notice = validation_report(spec, {}, result.summary);
+  for (const char* key : {"findings", "columns", "file_tag", "entity"}) notice.erase(key);
+  notice["spec_version"] = spec_version;
+  add_key_limit(notice, result);
+  notice["drift"] = drift_json(spec, result);
+  if (!result.is_accepted()) notice["error"] = refusal_json(result);
+  shorten(notice);
+  return notice;
 }
 
 }  // namespace waybill

@@ -60,7 +60,7 @@ std::string change_text(const ColumnChange& change, const FileSpec& spec) {
 }  // namespace
 
 std::string preflight_page(std::string_view name, const FileSpec& spec,
-                           const PreflightResult& result) {
+                           const PreflightResult& result, const Sha256Hex& content_sha256) {
   const ReadSummary& summary = result.summary;
   const std::string_view outcome = !result.is_accepted()        ? "would be REFUSED"
                                    : summary.findings_count > 0 ? "is good, with remarks"
@@ -68,7 +68,7 @@ std::string preflight_page(std::string_view name, const FileSpec& spec,
   std::string page = fmt::format("{}: {}\n", name, outcome);
   page += fmt::format("  file spec {} (entity {}), {} rows, {} bytes\n  SHA-256 {}\n",
                       spec.file_tag.value, spec.entity, summary.rows, result.size_bytes,
-                      result.content_sha256);
+                      content_sha256);
   if (summary.rows_quarantined > 0) {
     page += fmt::format("  {} rows would be set aside, {} staged\n", summary.rows_quarantined,
                         summary.rows - summary.rows_quarantined);

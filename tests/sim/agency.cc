@@ -324,7 +324,8 @@ std::string Agency::fresh_bytes(const FileTag& tag) {
   for (std::int64_t row = 0; row < rows; ++row) {
     out += fmt::format("R{:06}{}\n", ++contents_, filler);
   }
-  if (random_.percent(5)) out += "BROKEN\n";
+  // What central cannot read; the second one the agency's own agent finds out, too.
+  if (random_.percent(5)) out += contents_ % 2 == 0 ? "BROKEN\n" : "BROKEN,\n";
   return out;
 }
 

@@ -60,6 +60,7 @@ Simulation::Simulation(SimulationOptions options)
   central_.settings = {{"upload_chunk_bytes", 1'024}};
   central_.storage.piece_bytes = 64;
   central_.storage_signs = random_.percent(30);
+  central_.preflight_stops = options_.seed % 3 != 0;  // not drawn: kept seeds stay as they were
   central_.specs.digest = "specs-1";
   for (const auto& [tag, spec] : simulated_specs()) {
     central_.specs.specs.push_back({tag, 1, nlohmann::json::parse(spec)});
@@ -330,8 +331,8 @@ void Simulation::operate_central() {
   std::vector<CentralModel::File> candidates;
   const std::int64_t what = random_.below(4);
   for (const CentralModel::File& file : central_.files()) {
-    const bool is_unread =
-        file.state == "refused" && file.problem && file.problem->code == "WB-3002";
+    const bool is_unread = file.state == "refused" && file.problem &&
+                           (file.problem->code == "WB-3002" || file.problem->code == "WB-3005");
     const bool is_fit = what == 0   ? is_unread
                         : what == 1 ? file.state == "archived"
                                     : what == 2 && file.state == "received";

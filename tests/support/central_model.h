@@ -62,6 +62,7 @@ class CentralModel final : public CentralApi {
   std::function<void(const std::string& call)> after_call = [](const std::string&) {};
   wire::Specs specs;
   std::string refused_word = "BROKEN";  ///< content holding it is refused when it is read
+  bool preflight_stops = true;          ///< what its spec refuses at the agency is not asked for
   std::vector<wire::SyncRequest> syncs{};
   std::map<std::string, int> calls{};  ///< how often each was made
   StorageModel storage;
@@ -127,7 +128,11 @@ class CentralModel final : public CentralApi {
   void retry(const JobFileId& id) {
     File& file = need(id);
     file.problem.reset();
-    set(file, "received");
+    if (objects.contains(file.path)) {
+      set(file, "received");
+    } else {
+      await_again(file);  // its bytes were never sent
+    }
   }
   /// The time of sets that are not whole is up.
   void give_up_sets() {
@@ -465,6 +470,10 @@ class CentralModel final : public CentralApi {
     } else if (const File* first = live_copy(offer)) {
       file.state = "duplicate";
       file.duplicate_of = first->id.value;
+    } else if (preflight_stops && is_refused_at_the_edge(offer)) {
+      const wire::Json& error = offer.preflight.at("error");
+      file.state = "refused";
+      file.problem = {error.at("code"), error.at("message"), error};
     }
     file.delivery_date = request.delivery_date;
     file.delivery_name = request.delivery_name;
@@ -472,6 +481,16 @@ class CentralModel final : public CentralApi {
     files_.push_back(file);
     set(files_.back(), file.state);
     return files_.back();
+  }
+
+  /// By the version of its spec that is in force.
+  [[nodiscard]] bool is_refused_at_the_edge(const wire::OfferedFile& offer) const {
+    if (!offer.preflight.is_object() || offer.preflight.at("outcome") != "refused") return false;
+    return std::any_of(specs.specs.begin(), specs.specs.end(),
+                       [&](const wire::Specs::Entry& entry) {
+                         return entry.file_tag == offer.file_tag &&
+                                offer.preflight.at("spec_version") == entry.version;
+                       });
   }
 
   [[nodiscard]] std::optional<wire::UploadTarget> target(const File& file) const {

@@ -111,6 +111,8 @@ class MemoryFileSystem final : public FileSystem {
   }
   /// Called before each read of an open file with its path below the root.
   std::function<void(const std::string& relative_path)> on_read{};
+  /// Called before a file is begun; what it throws goes out, as from a disk that is full.
+  std::function<void(const std::filesystem::path&)> on_stage{};
   [[nodiscard]] std::size_t open_count() const { return open_count_; }  ///< files opened so far
 
   // ---- the port
@@ -178,6 +180,7 @@ class MemoryFileSystem final : public FileSystem {
   }
 
   std::unique_ptr<StagedFile> stage(const std::filesystem::path& path, FileMode mode) override {
+    if (on_stage) on_stage(path);
     make_folders(path.parent_path());
     return std::make_unique<Staged>(*this, path, mode);
   }

@@ -60,7 +60,7 @@ TEST_CASE("drift: what was added, dropped, renamed and moved", "[core][preflight
 TEST_CASE("drift: data in the place of a header is nobody's name", "[core][preflight]") {
   CHECK(drift({"10-2", "4.5", "kg", ""}).empty());
   const json report = preflight_report(
-      four_columns(), preflight(four_columns(), "SECRET-1,2,kg,\nSECRET-2,3,kg,\n"));
+      four_columns(), preflight(four_columns(), "SECRET-1,2,kg,\nSECRET-2,3,kg,\n"), "");
   CHECK(report["drift"].empty());
   CHECK_THAT(report.dump(), !Contains("SECRET"));
 }
@@ -68,7 +68,7 @@ TEST_CASE("drift: data in the place of a header is nobody's name", "[core][prefl
 TEST_CASE("drift: a proposal is the column as the spec should have it", "[core][preflight]") {
   const FileSpec spec = four_columns();
   const json report =
-      preflight_report(spec, preflight(spec, "Item No,Cost,Unit,Note,Lot Size\n1,2,kg,,9\n"));
+      preflight_report(spec, preflight(spec, "Item No,Cost,Unit,Note,Lot Size\n1,2,kg,,9\n"), "");
   REQUIRE(report["drift"].size() == 2);
   const json renamed = report["drift"][0]["proposal"];
   CHECK(renamed["name"] == "Cost");
@@ -90,13 +90,44 @@ TEST_CASE("preflight: the report has digest, size, findings and what to do, and 
   const std::string file = "Item No,Unit Price,Unit,Note\n1,MARKER-VALUE,kg,\n";
   const PreflightResult result = preflight(spec, file);
   CHECK_FALSE(result.is_accepted());
-  CHECK(result.content_sha256 == sha256_hex(file));
   CHECK(result.size_bytes == static_cast<std::int64_t>(file.size()));
-  const json report = preflight_report(spec, result);
+  const json report = preflight_report(spec, result, sha256_hex(file));
+  CHECK(report["content_sha256"] == sha256_hex(file));
   CHECK(report["groups"][0]["rule"] == "value-invalid");
   CHECK(report["groups"][0]["places"][0] == json({{"row", 1}, {"line", 2}, {"byte_offset", 31}}));
-  const std::string page = preflight_page("x.csv", spec, result);
+  const std::string page = preflight_page("x.csv", spec, result, sha256_hex(file));
   CHECK_THAT(page, Contains("would be REFUSED") && Contains("row 1, line 2, byte 31") &&
                        Contains("What to do: "));
   CHECK_THAT(report.dump() + page, !Contains("MARKER"));
+}
+
+TEST_CASE("preflight: the notice for central has what central keeps", "[core][preflight]") {
+  const FileSpec spec = four_columns();
+  const std::string file = "Item No,Cost,Unit,Note\n1,MARKER-VALUE,kg,\n";
+  const json notice = preflight_notice(spec, preflight(spec, file), 7);
+  CHECK(notice["spec_version"] == 7);
+  CHECK(notice["outcome"] == "refused");
+  CHECK(notice["error"]["code"] == notice["groups"][0]["code"]);
+  CHECK(notice["error"].contains("message"));
+  CHECK_FALSE(notice["error"].contains("action"));
+  CHECK(notice["drift"].size() == 1);
+  CHECK_FALSE(notice.contains("findings"));
+  CHECK_FALSE(notice.contains("columns"));
+  CHECK_FALSE(notice.contains("left_out"));
+  CHECK_THAT(notice.dump(), !Contains("MARKER"));
+}
+
+// Goal:   a notice is bounded whatever the file's header.
+// Method: a header of many long names that no spec knows.
+TEST_CASE("preflight: a notice is cut rather than long", "[core][preflight]") {
+  FileSpec spec = four_columns();
+  spec.other_columns = OtherColumns::kRefuse;
+  std::string file = "Item No,Unit Price,Unit,Note";
+  for (int i = 0; i < 1500; ++i) file += "," + std::string(60, 'a') + std::to_string(i);
+  const json notice = preflight_notice(spec, preflight(spec, file + "\n"), 1);
+  CHECK(notice["left_out"] == true);
+  CHECK(notice["drift"].empty());
+  CHECK(notice["outcome"] == "refused");
+  CHECK(notice.contains("error"));
+  CHECK(notice.dump().size() <= kPreflightNoticeBytesMax);
 }

@@ -1,0 +1,60 @@
+#include "agent/cli/preflight_view.h"
+
+#include <fmt/core.h>
+
+#include "agent/cli/printable.h"
+
+namespace waybill {
+
+namespace {
+
+using Json = nlohmann::json;
+
+std::string place_text(const Json& place) {
+  const auto row = place.value("row", std::int64_t{0});
+  const auto line = place.value("line", std::int64_t{0});
+  if (line == 0 && row == 0) return "the file as a whole";
+  return fmt::format("{}, line {}, byte {}", row == 0 ? "header" : fmt::format("row {}", row), line,
+                     place.value("byte_offset", std::int64_t{0}));
+}
+
+std::string group_lines(const Json& group) {
+  std::string column = group.value("column", "");
+  if (!column.empty()) column = fmt::format(", column \"{}\"", printable(column));
+  std::string out =
+      fmt::format("    {} {}: {} x {}{}\n      {}\n", group.value("code", ""),
+                  group.value("rule", ""), group.value("count", std::int64_t{0}),
+                  group.value("action", ""), column, printable(group.value("message", "")));
+  for (const Json& place : group.value("places", Json::array())) {
+    out += fmt::format("      at {}\n", place_text(place));
+  }
+  return out + fmt::format("      what to do: {}\n", group.value("what_to_do", ""));
+}
+
+}  // namespace
+
+Json preflight_json(const PreflightRecord& record) {
+  Json out = Json::parse(record.report, nullptr, false);
+  if (!out.is_object()) out = Json::object();
+  if (!record.quarantine_file.empty()) out["quarantine_file"] = record.quarantine_file;
+  return out;
+}
+
+std::string preflight_lines(const Json& preflight) {
+  const auto count = [&](const char* key) { return preflight.value(key, std::int64_t{0}); };
+  std::string out = fmt::format("  preflight  {}: {} rows, {} set aside, {} findings\n",
+                                preflight.value("outcome", ""), count("rows"),
+                                count("rows_quarantined"), count("findings_count"));
+  for (const Json& group : preflight.value("groups", Json::array())) out += group_lines(group);
+  for (const Json& change : preflight.value("drift", Json::array())) {
+    out += fmt::format("    column {}: \"{}\"\n", change.value("change", ""),
+                       printable(change.value("column", "")));
+  }
+  if (preflight.contains("quarantine_file")) {
+    out += fmt::format("    the rows set aside are in {} of the state folder\n",
+                       preflight.value("quarantine_file", ""));
+  }
+  return out;
+}
+
+}  // namespace waybill

@@ -186,13 +186,12 @@ void Registrar::close_idle_jobs(
   for (const Job& job : ledger_.jobs_to_close(idle_ms)) {
     const std::optional<std::string> reason = reason_to_close(job);
     if (!reason) continue;
-    if (!job.central_job_id.empty()) {
-      try {
-        (void)ports_.central.close_job(job.job_key, *reason);
-      } catch (const Error& error) {
-        if (error.code().id != error_code::kJobNotFound.id) throw;
-        log_error(error);
-      }
+    try {
+      (void)ports_.central.close_job(job.job_key, *reason);
+    } catch (const Error& error) {
+      if (error.code().id != error_code::kJobNotFound.id) throw;
+      // Without central's id the job may never have come there, or only its answer was lost.
+      if (!job.central_job_id.empty()) log_error(error);
     }
     ledger_.close_job(job.job_number, *reason);
     log_info("delivery of " + job.delivery_date + " is closed (" + *reason + "), job key " +

@@ -19,6 +19,7 @@ SPECS = {
     "copy": {"file_name": "base_*.sqlite", "format": "sqlite", "table": "party"},
     "chunk": {"file_name": "chunk_*.csv", "name_fields": "chunk_%Y%m%d_%i_of_%n.csv"},
     "mild": {"file_name": "mild_*.csv", "on_finding": {"row-ragged": "quarantine_row", "value-missing": "quarantine_row"}},
+    "strict": {"file_name": "strict_*.csv"},
     "poison": {"file_name": "poison_*.csv", "on_refusal": "halt"},
 }
 
@@ -94,6 +95,13 @@ class BadInputTest(LoopTest):
             SELECT content FROM ingest.artifact WHERE kind = 'validation_report'
                AND job_file_id = '{file['job_file_id']}'""")[0]["content"]
         self.assertEqual((report["outcome"], report["rows"], report["rows_quarantined"]), ("accepted", 4, 2))
+        edge = self.loop.database.rows(f"""
+            SELECT content FROM ingest.artifact WHERE kind = 'preflight_report'
+               AND job_file_id = '{file['job_file_id']}'""")[0]["content"]
+        self.assertEqual((edge["outcome"], edge["groups"]), ("accepted", report["groups"]))
+        trace = json.loads(self.agent_.run("trace", "mild_1.csv", "--json").stdout)["versions"][0]["preflight"]
+        kept = self.agent_.folder / "state" / trace["quarantine_file"]
+        self.assertEqual((kept.read_bytes(), kept.stat().st_mode & 0o777), (b"M2\n,MARKER-c\n", 0o600))
         self.assertEqual([(group["rule"], group["count"]) for group in report["groups"]],
                          [("row-ragged", 1), ("value-missing", 1), ("line-ends-mixed", 1)])
 
@@ -105,6 +113,32 @@ class BadInputTest(LoopTest):
         self.assertEqual(desk["groups"], report["groups"])
         self.assertEqual((self.folder / "aside.csv").read_bytes(), b"M2\n,MARKER-c\n")
         self.assertNotIn("MARKER", done.stdout + done.stderr + json.dumps(report))
+
+    def test_what_its_spec_refuses_never_leaves_the_agency(self):
+        content = b"code,name\nM1,MARKER-a\nM2\nM3,MARKER-c\n"
+        self.agent_.write("strict_1.csv", content)
+        file = self.refused("strict_1.csv", content, "WB-3005")
+        self.assertEqual(self.loop.database.value(
+            f"SELECT count(*) AS n FROM storage.objects WHERE name LIKE '%{file['job_file_id']}%'"), 0)
+        told = self.loop.database.rows(
+            f"SELECT kind, content, created_by FROM ingest.artifact WHERE job_file_id = '{file['job_file_id']}'")
+        self.assertEqual([artifact["kind"] for artifact in told], ["preflight_report"])
+        self.assertTrue(told[0]["created_by"].startswith("agent:"))
+        report = told[0]["content"]
+        self.assertEqual((report["outcome"], report["rows"], report["error"]["row"]), ("refused", 3, 2))
+        trace = self.agent_.run("trace", "strict_1.csv").stdout
+        for words in ("preflight  refused: 3 rows", "WB-3005 row-ragged", "at row 2, line 3, byte 22", "what to do: "):
+            self.assertIn(words, trace)
+        self.assertNotIn("MARKER", trace + json.dumps(report))
+
+        # Central may want it all the same; its own reader then says the same.
+        self.loop.central("retry", file["job_file_id"], "--reason", "to see it ourselves")
+        def reports():
+            return self.loop.database.rows(f"""
+                SELECT content FROM ingest.artifact WHERE kind = 'validation_report' AND job_file_id = '{file["job_file_id"]}'""")
+        self.wait(reports, "the file was not read at central")
+        self.assertEqual(reports()[0]["content"]["groups"], report["groups"])
+        self.refused("strict_1.csv", content, "WB-3005")
 
     def test_dumps_cut_short_or_without_the_table(self):
         copy = b"COPY public.party (code, name) FROM stdin;\n" + b"".join(b"%d\tname %d\n" % (i, i) for i in range(2000))

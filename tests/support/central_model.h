@@ -242,7 +242,11 @@ class CentralModel final : public CentralApi {
   wire::CloseJobAnswer close_job(const JobKey& key, const std::string& /*reason*/) override {
     const Call call(*this, "close_job");
     refuse_diverged();
-    jobs.at(key.value) = "closed";
+    const auto job = jobs.find(key.value);
+    if (job == jobs.end()) {
+      throw Error(error_code::kJobNotFound, "call", "ingest_close_job", "no job has this key");
+    }
+    job->second = "closed";
     call.done();
     return {JobId("job:" + key.value), "closed"};
   }

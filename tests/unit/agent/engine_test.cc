@@ -445,3 +445,31 @@ TEST_CASE("engine: the refusal of another export does not have a file sent twice
   CHECK(f.central.calls["withdraw_files"] == 1);
   CHECK(f.states_of("recipe_1.csv") == "refused,archived");
 }
+
+// Goal:   no job stays open at central that the agent has done with.
+// Method: central opens the job, its answer is lost, and its only file goes before the next try.
+TEST_CASE("engine: a job whose opening was never answered is closed at central, too", "[agent]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nR1\n");
+  f.central.after_call = [&](const std::string& call) {
+    if (call != "open_job") return;
+    f.files.remove(f.root / "recipe_1.csv");
+    throw CentralError(error_code::kCentralUnavailable, "call", call, "the line broke", 60'000);
+  };
+  for (int i = 0; i < 400; ++i) f.step();
+  REQUIRE(f.central.jobs.size() == 1);
+  CHECK(f.central.jobs.begin()->second == "closed");
+}
+
+TEST_CASE("engine: a job that never came to central is closed without it", "[agent]") {
+  EngineFixture f;
+  f.put("recipe_1.csv", "code\nR1\n");
+  f.central.before_call = [&](const std::string& call) {
+    if (call != "open_job") return;
+    f.files.remove(f.root / "recipe_1.csv");
+    throw CentralError(error_code::kCentralUnavailable, "call", call, "the line broke", 60'000);
+  };
+  for (int i = 0; i < 400; ++i) f.step();
+  CHECK(f.central.jobs.empty());
+  CHECK(f.ledger->jobs_to_close(0).empty());
+}

@@ -3,12 +3,15 @@
 #include <fmt/core.h>
 
 #include "agent/cli/printable.h"
+#include "core/clock.h"
 
 namespace waybill {
 
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr std::size_t kRemarksShown = 10;
 
 std::string place_text(const Json& place) {
   const auto row = place.value("row", std::int64_t{0});
@@ -53,6 +56,29 @@ std::string preflight_lines(const Json& preflight) {
   if (preflight.contains("quarantine_file")) {
     out += fmt::format("    the rows set aside are in {} of the state folder\n",
                        preflight.value("quarantine_file", ""));
+  }
+  return out;
+}
+
+Json remarks_json(LedgerReport& report, std::int64_t since_ms) {
+  Json out = Json::array();
+  for (const RemarkedFile& file : report.remarked_files(since_ms, kRemarksShown)) {
+    out.push_back({{"relative_path", file.relative_path},
+                   {"findings_count", file.finding_count},
+                   {"rows_quarantined", file.quarantined_count},
+                   {"at", format_utc(file.discovered_at_ms)}});
+  }
+  return out;
+}
+
+std::string remarks_text(const Json& remarks) {
+  if (remarks.empty()) return "";
+  std::string out = "\nSent with remarks (waybill trace FILE shows them):\n";
+  for (const Json& remark : remarks) {
+    out += fmt::format("  {}: {} findings", printable(remark["relative_path"].get<std::string>()),
+                       remark["findings_count"].get<std::int64_t>());
+    const auto aside = remark["rows_quarantined"].get<std::int64_t>();
+    out += aside > 0 ? fmt::format(", {} rows set aside\n", aside) : "\n";
   }
   return out;
 }

@@ -8,6 +8,7 @@
 
 #include "agent/cli/delivery_view.h"
 #include "agent/cli/health_view.h"
+#include "agent/cli/preflight_view.h"
 #include "agent/cli/printable.h"
 #include "agent/engine/central_moves.h"
 #include "agent/ledger/ledger.h"
@@ -275,6 +276,7 @@ Json status_json(LedgerReport& report, const StatusFacts& facts) {
   add_delivery_facts(out, report);
   out["problems"] = problems_json(report, since_ms);
   out["problem_count"] = report.count_troubled_files(since_ms) + report.count_troubled_paths();
+  out["remarks"] = remarks_json(report, since_ms);
   out["files"] = files_json(report);
   out["file_count"] = report.count_names();
   out["counts"] = counts_json(report.file_states());
@@ -323,6 +325,7 @@ std::string status_text(const Json& status, std::int64_t now_ms) {
                      ago(status["last_contact_at"], now_ms), ago(status["last_scan_at"], now_ms));
   out += delivery_trouble_text(status, now_ms);
   add_trouble(out, status);
+  out += remarks_text(status["remarks"]);
   add_counts(out, status);
   out += "\nDeliveries:\n";
   for (const Json& delivery : status["deliveries"]) {

@@ -420,6 +420,12 @@ void Ledger::move_one(const Move& move) {
   const std::optional<JobFile> file = find(move.file);
   const bool is_given_up = move.event == FileEvent::kChanged || move.event == FileEvent::kRemoved;
   if (is_given_up && move.from == FileState::kUploading) doubt_path(file->relative_path);
+  if (*to == FileState::kQueued && file->is_recovered) {
+    // Wanted once more, perhaps long after it was gone: it is sent, or given up, when it was looked
+    // at.
+    expect_path(file->relative_path);
+    doubt_path(file->relative_path);
+  }
   nlohmann::json detail = nlohmann::json::object();
   if (move.problem) detail["problem"] = nlohmann::json::parse(to_text(move.problem));
   if (move.job_file_id) detail["job_file_id"] = move.job_file_id->value;

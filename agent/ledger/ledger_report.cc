@@ -27,6 +27,13 @@ namespace waybill {
 
 namespace sql {
 
+constexpr const char* kRemarkedFiles = R"sql(
+  SELECT f.relative_path, p.finding_count, p.quarantined_count, f.discovered_at_ms
+    FROM preflight AS p JOIN job_file AS f ON f.file_number = p.file_number
+   WHERE p.finding_count > 0 AND f.discovered_at_ms >= :since_ms
+     AND f.state NOT IN ('refused', 'superseded', 'vanished')
+   ORDER BY p.file_number DESC LIMIT :limit
+)sql";
 constexpr const char* kOnePreflight = WAYBILL_SELECT_PREFLIGHT "WHERE file_number = :file_number";
 
 constexpr const char* kCountFileStates =
@@ -189,6 +196,22 @@ std::optional<Job> LedgerReport::job(std::int64_t job_number) {
     auto* row = find.next();
     if (row == nullptr) return std::nullopt;
     return read_job(*row);
+  });
+}
+
+std::vector<RemarkedFile> LedgerReport::remarked_files(std::int64_t since_ms, std::size_t limit) {
+  return database_->guarded("list", "preflight", [&] {
+    std::vector<RemarkedFile> out;
+    Prepared list = database_->prepared(sql::kRemarkedFiles);
+    list->bind(":since_ms", since_ms);
+    list->bind(":limit", static_cast<std::int64_t>(limit));
+    while (auto* row = list.next()) {
+      out.push_back({.relative_path = row->getColumn(0).getString(),
+                     .finding_count = row->getColumn(1).getInt64(),
+                     .quarantined_count = row->getColumn(2).getInt64(),
+                     .discovered_at_ms = row->getColumn(3).getInt64()});
+    }
+    return out;
   });
 }
 

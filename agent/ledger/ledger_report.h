@@ -42,6 +42,14 @@ struct BackfillReport {
   std::int64_t refused_count = 0;
 };
 
+/// A file that was sent with findings, and how many.
+struct RemarkedFile {
+  std::string relative_path;
+  std::int64_t finding_count = 0;
+  std::int64_t quarantined_count = 0;  ///< rows set aside
+  std::int64_t discovered_at_ms = 0;
+};
+
 class LedgerReport {
  public:
   /// nullptr when there is no ledger yet.
@@ -88,6 +96,9 @@ class LedgerReport {
   /// Events of one version, or (without) those of the name that belong to no version.
   [[nodiscard]] std::vector<LedgerEvent> events(const std::string& relative_path,
                                                 std::optional<FileId> file);
+  /// Files whose preflight found something and that were sent all the same, hashed since
+  /// `since_ms`; newest first.
+  [[nodiscard]] std::vector<RemarkedFile> remarked_files(std::int64_t since_ms, std::size_t limit);
   /// What preflight found in the file whose first part this is; nothing when it was not read.
   [[nodiscard]] std::optional<PreflightRecord> preflight(FileId file);
   [[nodiscard]] std::optional<Job> job(std::int64_t job_number);

@@ -217,10 +217,13 @@ inline void claim_no_marker(const FileSpec& spec, std::string_view file, const R
   Preflight preflight(spec);
   preflight.feed(file);
   const PreflightResult result = preflight.finish();
-  claim(preflight_report(spec, result).dump().find(kMarker) == std::string::npos,
+  claim(preflight_report(spec, result, "").dump().find(kMarker) == std::string::npos,
         "... nor in the preflight report");
-  claim(preflight_page("file", spec, result).find(kMarker) == std::string::npos,
+  claim(preflight_page("file", spec, result, "").find(kMarker) == std::string::npos,
         "... nor on its page");
+  const std::string notice = preflight_notice(spec, result, 1).dump();
+  claim(notice.find(kMarker) == std::string::npos, "... nor in what central is told");
+  claim(notice.size() <= kPreflightNoticeBytesMax, "... which is bounded");
 }
 
 }  // namespace waybill::fuzz

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "sync/central_error.h"
 #include "tests/support/commit_fault.h"
 #include "tests/unit/agent/engine_fixture.h"
 
@@ -288,7 +289,9 @@ TEST_CASE("engine: a file central objects to is found among the others and they 
     }
   };
   f.central.before_call = Picky{f};
-  for (const char* name : {"recipe_1.csv", "recipe_2.csv", "recipe_3.csv"}) f.put(name, name);
+  for (const char* name : {"recipe_1.csv", "recipe_2.csv", "recipe_3.csv"}) {
+    f.put(name, std::string("code\n") + name + "\n");
+  }
   f.run_steps(200);
   CHECK(f.states_of("recipe_1.csv") == "archived");
   CHECK(f.states_of("recipe_3.csv") == "archived");

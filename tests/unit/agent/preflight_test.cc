@@ -5,6 +5,7 @@
 #include "agent/engine/edge_check.h"
 #include "agent/ledger/ledger_report.h"
 #include "core/crypto.h"
+#include "sync/central_error.h"
 #include "tests/unit/agent/engine_fixture.h"
 
 using namespace waybill;
@@ -134,6 +135,10 @@ TEST_CASE("preflight: a newer spec judges a refused file anew", "[agent][preflig
   CHECK(f.files.is_private(f.settings.state_folder / kept));
   CHECK_THAT(trace_text(trace_json(*report, "recipe_1.csv", std::nullopt)),
              Contains("accepted: 3 rows, 1 set aside") && Contains(kept));
+  CHECK(remarks_text(remarks_json(*report, 0)) ==
+        "\nSent with remarks (waybill trace FILE shows them):\n"
+        "  recipe_1.csv: 1 findings, 1 rows set aside\n");
+  CHECK(remarks_json(*report, f.clock.now_ms() + 1).empty());
 }
 
 TEST_CASE("preflight: a disk that takes no more rows holds up no file", "[agent][preflight]") {

@@ -295,6 +295,34 @@ TEST_CASE("rebuild: what is gone or changed since is withdrawn", "[agent][rebuil
   }
 }
 
+// Goal:   a file that a lost ledger knew as refused, and that central's operator wants all the
+// same,
+//         is sent or given up: its name may stand for anything by then.
+// Method: three files refused before they were sent; the ledger is lost, one file goes, one is
+//         written anew, all are read; then they are wanted.
+TEST_CASE("rebuild: refused files are wanted long after the ledger was lost", "[agent][rebuild]") {
+  RebuildFixture f;
+  const std::array<std::string, 3> names = {"recipe_there.csv", "recipe_gone.csv",
+                                            "recipe_changed.csv"};
+  for (const std::string& name : names) f.put(name, "code\n" + name + ",too much\n");
+  REQUIRE(f.run_until_settled());
+  f.stop();
+  fs::remove(f.file());
+  f.start_again();
+  f.files.remove(f.root / "recipe_gone.csv");
+  f.put("recipe_changed.csv", "code\ngood\n");
+  REQUIRE(f.run_until_settled());
+  f.run_steps(20);
+  for (const std::string& name : names) f.central.retry(f.central.files_of(name).front().id);
+  f.run_steps(5);
+  REQUIRE(f.run_until_settled());
+  f.run_steps(20);
+  CHECK(f.states_of("recipe_there.csv") == "archived");
+  CHECK(f.states_of("recipe_gone.csv") == "vanished");
+  CHECK(f.states_of("recipe_changed.csv") == "superseded,archived");
+  for (const CentralModel::File& file : f.central.files()) CHECK(file.state != "awaiting_upload");
+}
+
 // Goal:   parts that no spec of today can make are given up, and the file comes as it is cut now.
 TEST_CASE("rebuild: a file awaited in other parts is sent as it is cut now",
           "[agent][rebuild][split]") {

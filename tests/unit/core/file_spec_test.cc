@@ -348,7 +348,7 @@ TEST_CASE("file spec: a bad value is refused with its place and what is allowed"
   says("/columns/1/to", "recipe_code", "earlier column");
   says("/columns/1/name", " Recipe No", "earlier column");
   says("/columns/3/type", "number", "allowed are: text, integer");
-  says("/columns/3/date_format", "%Y", "type date only");
+  says("/columns/3/date_format", "%Y", "types date and timestamp only");
   says("/columns/2/date_format", "%d.%m.%y", "allowed after %");
   says("/columns/2/date_format", "%d.%m.", "lacks %Y");
   says("/columns/2/date_format", "%Y-%m-%d %d", "twice");

@@ -8,6 +8,7 @@
 #include "core/ascii.h"
 #include "core/config_object.h"
 #include "core/file_name.h"
+#include "core/read/moment_format.h"
 #include "core/read/pattern.h"
 
 namespace waybill {
@@ -64,6 +65,26 @@ std::string check_date_format(const std::string& format, const std::string& plac
   return seen;
 }
 
+/// A point in time has a time, and no smaller part of it without the larger one. What has no fixed
+/// number of digits cannot stand directly before a number.
+void check_time_format(const std::string& format, const std::string& directives,
+                       const std::string& place) {
+  const auto has = [&](char letter) { return directives.find(letter) != std::string::npos; };
+  require(has('H'), place, "lacks %H; a format without time goes with type date");
+  require(has('M') || !has('S'), place, "has %S without %M");
+  require(has('S') || !has('f'), place, "has %f without %S");
+  const MomentFormat moment(format);
+  const auto& pieces = moment.pieces();
+  for (std::size_t i = 0; i + 1 < pieces.size(); ++i) {
+    const bool is_open =
+        pieces[i].is_directive && (pieces[i].letter == 'f' || pieces[i].letter == 'z');
+    const bool is_number = pieces[i + 1].is_directive && pieces[i + 1].letter != 'z';
+    require(!is_open || !is_number, place,
+            std::string("has %") + pieces[i].letter +
+                " directly before a number: where it ends is unclear");
+  }
+}
+
 /// Words of letters, digits, _, + and -, with / between; PostgreSQL knows which of them exist.
 bool is_zone_name(std::string_view name) {
   const auto is_fit = [](char c) {
@@ -88,6 +109,7 @@ void parse_moment(const ConfigObject& object, ColumnSpec& column) {
       check_date_format(column.date_format, object.at("date_format"),
                         is_timestamp ? kTimestampDirectives : kDateDirectives);
   if (!is_timestamp) return;
+  check_time_format(column.date_format, directives, object.at("date_format"));
   const bool has_offset = directives.find('z') != std::string::npos;
   require(has_offset != object.has("time_zone"), object.at("time_zone"),
           has_offset ? "does not go with %z, which tells the offset of each value"

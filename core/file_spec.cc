@@ -11,6 +11,7 @@
 #include "core/file_name.h"
 #include "core/glob.h"
 #include "core/name_fields.h"
+#include "core/read/number_text.h"
 #include "core/suggest.h"
 
 namespace waybill {
@@ -240,6 +241,17 @@ void check_places(const FileSpec& spec) {
   }
 }
 
+/// A dump's numbers are the database's own; a text in it that looks like one stays text.
+void check_marks(const FileSpec& spec) {
+  if (spec.format != FileFormat::kSqlite && spec.format != FileFormat::kSqlDump) return;
+  for (std::size_t i = 0; i < spec.columns.size(); ++i) {
+    const ColumnSpec& column = spec.columns[i];
+    require(NumberMarks{column.decimal_mark, column.group_mark}.are_plain(),
+            "columns[" + std::to_string(i) + "]",
+            "has decimal_mark or group_mark, which do not go with formats sqlite and sql_dump");
+  }
+}
+
 }  // namespace
 
 bool is_splittable(const FileSpec& spec) {
@@ -275,6 +287,7 @@ FileSpec parse_file_spec(const json& value) {
   spec.dialect = parse_dialect(object);
   spec.columns = parse_columns(object.need("columns"));
   check_places(spec);
+  check_marks(spec);
   spec.other_columns = static_cast<OtherColumns>(object.choice("other_columns", kOtherColumns));
   const bool has_names =
       spec.header || spec.format == FileFormat::kJsonLines || !spec.table.empty();

@@ -95,9 +95,9 @@ void ColumnProfile::add(std::string_view text) {
   if (is_number && content.size() > 1 && content[0] == '0' && is_ascii_digit(content[1])) {
     ++leading_zeros_;
   }
-  scratch_.resize(kValueOverheadBytes + kJsonGrowthMax * content.size());
   for (Candidate& candidate : candidates_) {
     if (candidate.fits + 1 != filled_) continue;  // it failed once already
+    scratch_.resize(candidate.value.overhead_bytes() + kJsonGrowthMax * content.size());
     char* out = scratch_.data();
     if (candidate.value.write(content, out) == ValueOutcome::kFilled) ++candidate.fits;
   }

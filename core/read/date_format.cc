@@ -1,6 +1,5 @@
 #include "core/read/date_format.h"
 
-#include "core/ascii.h"
 #include "core/read/words.h"
 
 namespace waybill {
@@ -11,45 +10,13 @@ constexpr std::string_view kTimeDirectives = "HMS";
 constexpr std::size_t kYearDigits = 4;
 constexpr std::size_t kOtherDigits = 2;
 
-/// Takes `least` to `most` digits as a number; -1 when they are not there.
-int take_number(std::string_view& text, std::size_t least, std::size_t most) {
-  int number = 0;
-  std::size_t count = 0;
-  for (; count < most && count < text.size() && is_ascii_digit(text[count]); ++count) {
-    number = number * 10 + (text[count] - '0');
-  }
-  text.remove_prefix(count);
-  return count >= least ? number : -1;
-}
-
 int two_digits(const char* text) { return (text[0] - '0') * 10 + (text[1] - '0'); }
-
-std::optional<std::chrono::year_month_day> date_of(int year, int month, int day) {
-  const std::chrono::year_month_day date{std::chrono::year(year),
-                                         std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (year < 1 || !date.ok()) return std::nullopt;
-  return date;
-}
 
 }  // namespace
 
-DateFormat::DateFormat(std::string_view format) {
-  for (std::size_t i = 0; i < format.size(); ++i) {
-    Piece piece;
-    if (format[i] == '%' && i + 1 < format.size()) {
-      ++i;
-      piece.is_directive = format[i] != '%';
-    }
-    piece.letter = format[i];
-    if (piece.is_directive && !pieces_.empty() && pieces_.back().is_directive) {
-      piece.is_fixed_width = true;
-      pieces_.back().is_fixed_width = true;
-    }
-    pieces_.push_back(piece);
-  }
+DateFormat::DateFormat(std::string_view format) : format_(format) {
   bool has_time = false;
-  for (const Piece& piece : pieces_) {
+  for (const MomentFormat::Piece& piece : format_.pieces()) {
     add_to_layout(piece);
     if (piece.is_directive && kTimeDirectives.find(piece.letter) != std::string_view::npos) {
       has_time = true;
@@ -58,7 +25,7 @@ DateFormat::DateFormat(std::string_view format) {
   if (!kWordsHaveOrder || has_time || layout_.size > Layout::kBytesMax) layout_.size = 0;
 }
 
-void DateFormat::add_to_layout(const Piece& piece) {
+void DateFormat::add_to_layout(const MomentFormat::Piece& piece) {
   if (piece.is_directive && piece.letter == 'Y') layout_.year_at = layout_.size;
   if (piece.is_directive && piece.letter == 'm') layout_.month_at = layout_.size;
   if (piece.is_directive && piece.letter == 'd') layout_.day_at = layout_.size;
@@ -87,29 +54,13 @@ bool DateFormat::has_layout(std::string_view text) const {
 std::optional<std::chrono::year_month_day> DateFormat::parse(std::string_view text) const {
   if (has_layout(text)) {
     const char* at = text.data();
-    return date_of(two_digits(at + layout_.year_at) * 100 + two_digits(at + layout_.year_at + 2),
-                   two_digits(at + layout_.month_at), two_digits(at + layout_.day_at));
+    return calendar_date(
+        two_digits(at + layout_.year_at) * 100 + two_digits(at + layout_.year_at + 2),
+        two_digits(at + layout_.month_at), two_digits(at + layout_.day_at));
   }
-  int year = 0;
-  int month = 0;
-  int day = 0;
-  for (const Piece& piece : pieces_) {
-    if (!piece.is_directive) {
-      if (text.empty() || text.front() != piece.letter) return std::nullopt;
-      text.remove_prefix(1);
-    } else if (piece.letter == 'Y') {
-      year = take_number(text, kYearDigits, kYearDigits);
-    } else {
-      const int number = take_number(text, piece.is_fixed_width ? kOtherDigits : 1, kOtherDigits);
-      if (number < 0) return std::nullopt;
-      if (piece.letter == 'm') month = number;
-      if (piece.letter == 'd') day = number;
-      if (piece.letter == 'H' && number > 23) return std::nullopt;
-      if ((piece.letter == 'M' || piece.letter == 'S') && number > 59) return std::nullopt;
-    }
-  }
-  if (!text.empty()) return std::nullopt;
-  return date_of(year, month, day);
+  const std::optional<Moment> moment = format_.parse(text);
+  if (!moment) return std::nullopt;
+  return moment->date;
 }
 
 }  // namespace waybill

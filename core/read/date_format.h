@@ -1,6 +1,6 @@
 // DateFormat: reads dates written in one format.
 //
-// Place:    core; ColumnValue above. The spec's parser has checked the format.
+// Place:    core; ColumnValue above, MomentFormat below. The spec's parser has checked the format.
 // Rule:     a date must be one of the calendar, in the format exactly; a time in it is checked and
 //           left out.
 #pragma once
@@ -11,7 +11,8 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <vector>
+
+#include "core/read/moment_format.h"
 
 namespace waybill {
 
@@ -26,12 +27,6 @@ class DateFormat {
   [[nodiscard]] std::optional<std::chrono::year_month_day> parse(std::string_view text) const;
 
  private:
-  /// A directive, or a character that stands for itself.
-  struct Piece {
-    bool is_directive = false;
-    bool is_fixed_width = false;  ///< no separator beside it: two digits, not one or two
-    char letter = 0;
-  };
   /// Where digits stand and what else does, when every number has all its digits.
   struct Layout {
     static constexpr std::size_t kBytesMax = 16;
@@ -43,10 +38,10 @@ class DateFormat {
     std::size_t day_at = 0;
   };
 
-  void add_to_layout(const Piece& piece);
+  void add_to_layout(const MomentFormat::Piece& piece);
   [[nodiscard]] bool has_layout(std::string_view text) const;
 
-  std::vector<Piece> pieces_;
+  MomentFormat format_;
   Layout layout_;
 };
 

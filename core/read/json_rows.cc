@@ -131,6 +131,7 @@ bool JsonRows::set_value(const CsvRecord& line, const JsonMember& member, std::s
   value.line_number = line.number;
   value.offset = member.value.begin;
   value.text = {};
+  value.source = member.kind == JsonKind::kNumber ? ValueSource::kJsonNumber : ValueSource::kText;
   if (column < spec().columns.size()) ++listed_found_;
   if (member.kind == JsonKind::kNull) return true;
   value.text = text_of(line, member.value);
@@ -154,7 +155,7 @@ void JsonRows::write_row(const CsvRecord& line) {
     const bool is_there = values_[i].line_number == line.number;
     if (!is_there && i >= spec().columns.size()) continue;  // kept keys: only where they stand
     const std::string_view text = is_there ? values_[i].text : std::string_view();
-    const ErrorCode* bad = row.put(columns[i], text);
+    const ErrorCode* bad = row.put(columns[i], text, values_[i].source);
     if (bad == nullptr) continue;
     find(line, is_there ? values_[i].offset : 0, *bad, value_problem(columns[i], *bad),
          row.map().field_name(i));

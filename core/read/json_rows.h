@@ -27,6 +27,7 @@ class JsonRows final : public RecordRows {
     std::string_view text;
     std::size_t offset = 0;        ///< in the line
     std::int64_t line_number = 0;  ///< the last line that had it
+    ValueSource source = ValueSource::kText;
   };
 
   void take_header(const CsvRecord& record) override;

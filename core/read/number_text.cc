@@ -92,7 +92,60 @@ std::string_view as_json_integer(std::string_view digits) {
   return first == std::string_view::npos ? "0" : digits.substr(first);
 }
 
+constexpr std::size_t kGroupDigits = 3;
+
+/// What else stands where the mark should, as word processors and ICU write it.
+constexpr std::array<std::string_view, 2> kNoBreakBlanks = {"\xC2\xA0", "\xE2\x80\xAF"};
+constexpr std::string_view kCurvedApostrophe = "\xE2\x80\x99";
+
+/// Octets of the group mark at the front of `text`; 0: there is none.
+std::size_t group_mark_bytes(std::string_view text, char mark) {
+  if (mark == 0 || text.empty()) return 0;
+  if (text.front() == mark) return 1;
+  if (mark == '\'') return text.starts_with(kCurvedApostrophe) ? kCurvedApostrophe.size() : 0;
+  if (mark != ' ') return 0;
+  for (const std::string_view blank : kNoBreakBlanks) {
+    if (text.starts_with(blank)) return blank.size();
+  }
+  return 0;
+}
+
+/// The digits in front of the decimal mark, groups or not, taken off `text` and written at `out`.
+bool take_whole(std::string_view& text, char group_mark, char*& out) {
+  const std::string_view first = take_digits(text);
+  out = write_raw(out, first);
+  std::size_t mark_bytes = group_mark_bytes(text, group_mark);
+  if (mark_bytes == 0) return true;
+  if (first.empty() || first.size() > kGroupDigits || first.front() == '0') return false;
+  for (; mark_bytes > 0; mark_bytes = group_mark_bytes(text, group_mark)) {
+    text.remove_prefix(mark_bytes);
+    const std::string_view group = take_digits(text);
+    if (group.size() != kGroupDigits) return false;
+    out = write_raw(out, group);
+  }
+  return true;
+}
+
 }  // namespace
+
+std::optional<std::string_view> plain_number(std::string_view text, const NumberMarks& marks,
+                                             NumberRoom& room) {
+  if (text.size() > room.size()) return std::nullopt;
+  char* out = room.data();
+  if (!text.empty() && (text.front() == '-' || text.front() == '+')) {
+    *out++ = text.front();
+    text.remove_prefix(1);
+  }
+  if (!take_whole(text, marks.group, out)) return std::nullopt;
+  if (!text.empty() && text.front() == marks.decimal) {
+    *out++ = '.';
+    text.remove_prefix(1);
+  } else if (text.starts_with('.')) {
+    return std::nullopt;
+  }
+  out = write_raw(out, text);  // a fraction and exponent, or what makes it no number
+  return std::string_view(room.data(), static_cast<std::size_t>(out - room.data()));
+}
 
 NumberForm integer_form(std::string_view text) {
   if (text.size() > kNumberCharactersMax) return NumberForm::kNone;

@@ -25,7 +25,7 @@ void RowBuilder::start(ColumnMap map, const FileSpec& spec) {
 }
 
 void RowBuilder::count_key_bytes(const MappedColumn& column) {
-  keys_bytes_ += column.key_text.size() + kValueOverheadBytes;
+  keys_bytes_ += column.key_text.size() + column.value.overhead_bytes();
 }
 
 MappedColumn& RowBuilder::add_kept(const std::string& name) {

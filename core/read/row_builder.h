@@ -38,7 +38,8 @@ class RowBuilder {
   void begin_row(std::size_t text_bytes);
   /// Takes the column's value; the text is valid UTF-8, and empty when there is none. nullptr, or
   /// what is wrong with the value: WB-3006, WB-3012, WB-3019 or WB-3020.
-  const ErrorCode* put(MappedColumn& column, std::string_view text);
+  const ErrorCode* put(MappedColumn& column, std::string_view text,
+                       ValueSource source = ValueSource::kText);
   /// Which of the row's keys an earlier row had: calls `found` for each column, and with nullptr
   /// for the natural key. Only rows that are good so far are asked about, and remembered.
   template <typename Found>
@@ -50,7 +51,7 @@ class RowBuilder {
   [[nodiscard]] std::vector<ColumnSummary> summary() const;
 
  private:
-  ValueOutcome write(MappedColumn& column, std::string_view text);
+  ValueOutcome write(MappedColumn& column, std::string_view text, ValueSource source);
   void make_room(std::size_t needed);
   void note_key_part(const MappedColumn& column, std::string_view text, std::string_view json);
   [[nodiscard]] std::optional<std::string_view> join_key();
@@ -101,10 +102,11 @@ inline void RowBuilder::begin_row(std::size_t text_bytes) {
   out_ = payload_.get();
 }
 
-inline ValueOutcome RowBuilder::write(MappedColumn& column, std::string_view text) {
+inline ValueOutcome RowBuilder::write(MappedColumn& column, std::string_view text,
+                                      ValueSource source) {
   char* out = column.write_key(out_);
   const char* const value_begin = out;
-  const ValueOutcome outcome = column.value.write(text, out);
+  const ValueOutcome outcome = column.value.write(text, out, source);
   out_ = out;
   if (column.key_part < 0) return outcome;
   if (outcome == ValueOutcome::kFilled) {
@@ -115,9 +117,11 @@ inline ValueOutcome RowBuilder::write(MappedColumn& column, std::string_view tex
   return outcome;
 }
 
-inline const ErrorCode* RowBuilder::put(MappedColumn& column, std::string_view text) {
+inline const ErrorCode* RowBuilder::put(MappedColumn& column, std::string_view text,
+                                        ValueSource source) {
   const bool is_written = sink_ || (key_is_unique_ && column.key_part >= 0);
-  const ValueOutcome outcome = is_written ? write(column, text) : column.value.check(text);
+  const ValueOutcome outcome =
+      is_written ? write(column, text, source) : column.value.check(text, source);
   if (outcome == ValueOutcome::kFilled) {
     ++column.filled;
     if (column.value.spec().unique) column.unique_text.assign(column.value.content(text));

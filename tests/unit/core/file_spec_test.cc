@@ -283,6 +283,31 @@ TEST_CASE("file spec: the schema's rules are the table's", "[core][file_spec][ru
         RuleAction::kRefuseFile);
 }
 
+TEST_CASE("file spec: a time's format may end in what has no fixed number of digits",
+          "[core][file_spec]") {
+  json spec = full_spec();
+  spec["columns"][5].erase("time_zone");
+  for (const char* good : {"%Y-%m-%dT%H:%M:%S.%f%z", "%Y%m%d%H%M%S%f%z", "%H:%M:%S.%f %d.%m.%Y %z",
+                           "%z %Y-%m-%d %H", "%H%%f%Y %m %d%z"}) {
+    spec["columns"][5]["date_format"] = good;
+    INFO(good);
+    CHECK(refusal(spec).empty());
+  }
+  spec["columns"][5]["date_format"] = "%z%Y-%m-%d %H";
+  CHECK_THAT(refusal(spec), Contains("%z directly before a number"));
+}
+
+TEST_CASE("file spec: marks of numbers do not go with databases, whose numbers have none",
+          "[core][file_spec]") {
+  for (const char* format : {"sqlite", "sql_dump"}) {
+    json spec = other_spec(format);
+    CHECK(refusal(spec).empty());
+    spec["columns"][0]["type"] = "decimal";
+    spec["columns"][0]["decimal_mark"] = ",";
+    CHECK_THAT(refusal(spec), Contains("columns[0]") && Contains("sqlite and sql_dump"));
+  }
+}
+
 TEST_CASE("file spec: an unknown key is refused with its place and the nearest known one",
           "[core][file_spec]") {
   CHECK_THAT(refusal(changed("/delimeter", ",")),
@@ -319,9 +344,13 @@ TEST_CASE("file spec: a bad value is refused with its place and what is allowed"
   says("/columns/2/time_zone", "UTC", "timestamp only");
   says("/columns/5/time_zone", "Europe/", "Europe/Paris");
   says("/columns/5/time_zone", "Europe/Paris; DROP", "Europe/Paris");
-  says("/columns/5/date_format", "%Y-%m-%d %z", "does not go with %z");
+  says("/columns/5/date_format", "%Y-%m-%d %H %z", "does not go with %z");
   says("/columns/5/date_format", "%Y-%m-%d %p", "Y, m, d, H, M, S, f, z, %");
   says("/columns/2/date_format", "%Y-%m-%d %z", "Y, m, d, H, M, S, %");
+  says("/columns/5/date_format", "%Y-%m-%d", "lacks %H; a format without time");
+  says("/columns/5/date_format", "%Y-%m-%d %H:%S", "has %S without %M");
+  says("/columns/5/date_format", "%Y-%m-%d %H:%M.%f", "has %f without %S");
+  says("/columns/5/date_format", "%H%M%S%f%Y%m%d", "%f directly before a number");
   says("/columns/3/group_mark", ",", "differ from decimal_mark");
   says("/columns/4/decimal_mark", ",", "decimal only");
   says("/columns/0/group_mark", ",", "integer and decimal only");

@@ -7,37 +7,11 @@
 #include <regex>
 #include <string>
 
+#include "write_value.h"
+
 using namespace waybill;
 
 namespace {
-
-/// What a column makes of a text: "null", "invalid", or the value.
-std::string written(const ColumnSpec& spec, std::string_view text) {
-  const ColumnValue value(spec);
-  std::string room(kValueOverheadBytes + kJsonGrowthMax * text.size(), '#');
-  char* out = room.data();
-  const ValueOutcome outcome = value.write(text, out);
-  CHECK(value.check(text) == outcome);
-  if (outcome == ValueOutcome::kInvalid) return "invalid";
-  const std::string json(room.data(), out);
-  CHECK((outcome == ValueOutcome::kNull) == (json == "null"));
-  return json;
-}
-
-/// The same, and it is JSON.
-std::string value_of(const ColumnSpec& spec, std::string_view text) {
-  const std::string value = written(spec, text);
-  CHECK((value == "invalid" || nlohmann::json::accept(value)));
-  return value;
-}
-
-ColumnSpec column(ColumnType type) {
-  ColumnSpec spec;
-  spec.name = "Column";
-  spec.to = "column";
-  spec.type = type;
-  return spec;
-}
 
 /// What a number is, and its JSON, said another way than the code says it.
 std::string expected_number(const std::string& text, ColumnType type) {

@@ -59,6 +59,25 @@ TEST_CASE("json lines: keys become payload in the spec's order, digits as they a
   CHECK(result.summary.columns[4].null == 2);
 }
 
+TEST_CASE("json lines: marks are those of texts, a JSON number has its own", "[core][json_rows]") {
+  const FileSpec spec = parse_file_spec(nlohmann::json::parse(R"({
+    "file_tag": "component", "entity": "component", "file_name": "*", "format": "jsonl",
+    "columns": [{"name": "qty", "to": "qty", "type": "decimal", "decimal_mark": ",", "group_mark": "."},
+                {"name": "count", "to": "count", "type": "integer", "group_mark": "."},
+                {"name": "at", "to": "at", "type": "timestamp",
+                 "date_format": "%Y-%m-%dT%H:%M:%S.%f%z"}]})"));
+  const ReadResult result =
+      read_rows(spec, R"({"qty":"1.234,5","count":"1.234","at":"2026-11-21T18:40:00Z"})"
+                      "\n"
+                      R"({"qty":1.234,"count":1234,"at":"2026-11-21T18:40:00.25+01"})");
+  CHECK(result.rows ==
+        Shown{R"(1 - {"qty":1234.5,"count":1234,"at":"2026-11-21T18:40:00Z"})",
+              R"(2 - {"qty":1.234,"count":1234,"at":"2026-11-21T18:40:00.25+01:00"})"});
+  CHECK(read_rows(spec, R"({"qty":"1.5"})").findings == Shown{"WB-3012 row 1 line 1 byte 8 qty"});
+  CHECK(read_rows(spec, R"({"count":1.234})").findings ==
+        Shown{"WB-3012 row 1 line 1 byte 9 count"});
+}
+
 TEST_CASE("json lines: a line that is not one object is refused at the byte, and the next is read",
           "[core][json_rows]") {
   CHECK(

@@ -1,7 +1,7 @@
 // waybill check: the preflight of one file at the partner's desk. Nothing is sent or recorded.
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
-#include <optional>
 
 #include "agent/cli/commands.h"
 #include "agent/cli/printable.h"
@@ -40,22 +40,6 @@ FileSpec own_spec(FileSystem& files, const CommandOptions& options, const std::s
               is_ambiguous ? "several file specs fit the name" : "no file spec fits the name");
 }
 
-/// Writes the rows that are set aside; nothing is left behind unless it is committed.
-class QuarantineFile {
- public:
-  QuarantineFile(FileSystem& files, const fs::path& path)
-      : file_(files.stage(path, FileMode::kPrivate)) {}
-
-  void take(const QuarantinedRow& row) {
-    file_->write(row.bytes);
-    file_->write("\n");
-  }
-  void commit() { file_->commit(); }
-
- private:
-  std::unique_ptr<StagedFile> file_;
-};
-
 }  // namespace
 
 int check_file(const CommandOptions& options) {
@@ -75,10 +59,10 @@ int check_file(const CommandOptions& options) {
 
   Preflight preflight(spec);
   Sha256 hash;
-  std::optional<QuarantineFile> quarantine;
+  std::unique_ptr<StagedFile> quarantine;
   if (!options.quarantine_file.empty()) {
-    quarantine.emplace(files, fs::absolute(options.quarantine_file));
-    preflight.set_quarantine([&](const QuarantinedRow& row) { quarantine->take(row); });
+    quarantine = files.stage(fs::absolute(options.quarantine_file), FileMode::kPrivate);
+    preflight.write_quarantine([&](std::string_view bytes) { quarantine->write(bytes); });
   }
   std::string block(kBlockBytes, '\0');
   while (const std::size_t count = file->read(block.data(), block.size())) {

@@ -1,6 +1,7 @@
 #include "core/preflight/preflight.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace waybill {
 
@@ -14,8 +15,14 @@ Preflight::Preflight(const FileSpec& spec) : spec_(spec), reader_(spec, RowSink(
   reader_.expect_rows(spec.row_count);
 }
 
+void Preflight::write_quarantine(QuarantineWriter::Write write) {
+  quarantine_.emplace(spec_.encoding, std::move(write));
+  reader_.set_quarantine([this](const QuarantinedRow& row) { quarantine_->take(row); });
+}
+
 PreflightResult Preflight::finish() {
   reader_.finish();
+  if (quarantine_) quarantine_->finish(reader_.form());
   PreflightResult result;
   result.summary = reader_.summary();
   result.size_bytes = result.summary.bytes;

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "core/crypto.h"
 #include "core/file_spec.h"
 #include "core/preflight/drift.h"
+#include "core/preflight/quarantine_writer.h"
 #include "core/read/row_reader.h"
 
 namespace waybill {
@@ -42,12 +44,16 @@ class Preflight {
 
   /// Takes the records that are set aside; before the first feed().
   void set_quarantine(QuarantineSink sink) { reader_.set_quarantine(std::move(sink)); }
+  /// The same as a file that a person can mend (QuarantineWriter); its bytes go to `write`, the
+  /// last of them in finish().
+  void write_quarantine(QuarantineWriter::Write write);
   void feed(std::string_view bytes) { reader_.feed(bytes); }
   [[nodiscard]] PreflightResult finish();
 
  private:
   FileSpec spec_;
   RowReader reader_;
+  std::optional<QuarantineWriter> quarantine_;
 };
 
 /// The preflight report, for people and programs at the desk: what validation_report() has, and

@@ -265,6 +265,20 @@ void CsvReader::report(CsvProblemKind kind, std::int64_t at, std::int64_t line,
   on_problem_({kind, record_number_, line, at, field_index});
 }
 
+std::string_view CsvReader::line_end() const {
+  switch (first_line_end_) {
+    case LineEnd::kLineFeed:
+      return "\n";
+    case LineEnd::kCarriageReturn:
+      return "\r";
+    case LineEnd::kBoth:
+      return "\r\n";
+    case LineEnd::kUnknown:
+      break;
+  }
+  return "";
+}
+
 void CsvReader::finish() {
   if (stopped_) return;
   if (line_end_is_cut_) compare_cut_line_end(false);

@@ -102,6 +102,8 @@ class CsvReader {
   /// No more records will come: the rest was given up, or the owner called stop().
   [[nodiscard]] bool stopped() const { return stopped_; }
   void stop() { stopped_ = true; }
+  /// The first line end outside quotes, "" until there is one: "\n", "\r\n" or "\r".
+  [[nodiscard]] std::string_view line_end() const;
 
  private:
   static constexpr std::int64_t kNone = -1;

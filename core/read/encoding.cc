@@ -1,5 +1,6 @@
 #include "core/read/encoding.h"
 
+#include <algorithm>
 #include <array>
 
 #include "core/utf8.h"
@@ -26,10 +27,15 @@ constexpr std::array<std::string_view, 4> kMarkNames = {"no encoding", "UTF-8", 
 constexpr unsigned kHighFirst = 0x80;
 constexpr unsigned kHighEnd = 0xA0;
 
+constexpr bool is_c1(char c) {
+  const unsigned byte = static_cast<unsigned char>(c);
+  return byte >= kHighFirst && byte < kHighEnd;
+}
+
 std::size_t find_undefined_windows_1252(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const unsigned byte = static_cast<unsigned char>(bytes[i]);
-    if (byte >= kHighFirst && byte < kHighEnd && kWindows1252High[byte - kHighFirst] == 0) return i;
+    if (is_c1(bytes[i]) && kWindows1252High[byte - kHighFirst] == 0) return i;
   }
   return std::string_view::npos;
 }
@@ -76,11 +82,16 @@ std::size_t find_invalid_byte(Encoding encoding, std::string_view bytes) {
                                             : find_invalid_utf8(bytes);
 }
 
+std::size_t find_c1_byte(std::string_view bytes) {
+  const auto found = std::find_if(bytes.begin(), bytes.end(), is_c1);
+  return found == bytes.end() ? std::string_view::npos
+                              : static_cast<std::size_t>(found - bytes.begin());
+}
+
 void append_single_bytes(Encoding encoding, std::string_view bytes, std::string& utf8) {
   for (const char c : bytes) {
     const unsigned byte = static_cast<unsigned char>(c);
-    const bool is_mapped =
-        encoding == Encoding::kWindows1252 && byte >= kHighFirst && byte < kHighEnd;
+    const bool is_mapped = encoding == Encoding::kWindows1252 && is_c1(c);
     append_utf8(utf8, is_mapped ? kWindows1252High[byte - kHighFirst] : byte);
   }
 }

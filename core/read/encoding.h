@@ -46,6 +46,10 @@ inline constexpr std::size_t kByteOrderMarkBytesMax = 3;
 /// UTF-16 is looked at as the UTF-8 that was made of it.
 [[nodiscard]] std::size_t find_invalid_byte(Encoding encoding, std::string_view bytes);
 
+/// Offset of the first byte from 80 to 9F, or npos: the control characters of ISO-8859-1, and signs
+/// in Windows-1252.
+[[nodiscard]] std::size_t find_c1_byte(std::string_view bytes);
+
 /// Is a byte a character, so that append_single_bytes() decodes the text?
 [[nodiscard]] constexpr bool is_single_byte(Encoding encoding) {
   return encoding == Encoding::kWindows1252 || encoding == Encoding::kIso88591;

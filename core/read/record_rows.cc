@@ -80,6 +80,7 @@ void RecordRows::start(ByteOrderMark mark) {
     end_reading();
     return;
   }
+  mark_ = mark;
   first_byte_offset_ = static_cast<std::int64_t>(size_bytes(mark));
   if (is_utf16(spec_.encoding)) {
     const bool is_big = spec_.encoding == Encoding::kUtf16Be;
@@ -149,7 +150,8 @@ void RecordRows::read_record(const CsvRecord& record) {
   if (transcoder_) transcoder_->settle(record.byte_offset);
   if (spec_.header && !header_seen_) {
     header_seen_ = true;
-    if (problem_record_ == record.number || !has_good_encoding(record)) {
+    if (quarantine_) header_record_ = record.bytes;
+    if (!has_good_encoding(record) || is_broken(record)) {
       end_reading();
     } else {
       take_header(record);
@@ -161,12 +163,17 @@ void RecordRows::read_record(const CsvRecord& record) {
   if (!row_is_set_aside_) return;
   row_is_set_aside_ = false;
   ++rows_quarantined_;
-  if (quarantine_) quarantine_({row_of(record.number), byte_offset_of(record), record.bytes});
+  if (!quarantine_) return;
+  quarantine_({row_of(record.number), byte_offset_of(record), record.bytes, form()});
+}
+
+FileForm RecordRows::form() const {
+  return {mark_, header_record_, csv_ ? csv_->line_end() : std::string_view()};
 }
 
 void RecordRows::read_row(const CsvRecord& record) {
   if (has_good_encoding(record)) {
-    take_record(record, problem_record_ == record.number);
+    take_record(record, is_broken(record));
   } else if (!row_is_set_aside_) {
     end_reading();
   }
@@ -178,6 +185,7 @@ void RecordRows::add_finding(Finding finding) {
 
 bool RecordRows::has_good_encoding(const CsvRecord& record) {
   if (record.is_ascii) return true;
+  if (spec_.encoding == Encoding::kIso88591) find_c1_control(record);
   const std::size_t bad = find_invalid_byte(spec_.encoding, record.bytes);
   if (bad == std::string_view::npos) return true;
   const std::string_view what =
@@ -185,6 +193,18 @@ bool RecordRows::has_good_encoding(const CsvRecord& record) {
   add_finding(finding_at(record, bad, error_code::kEncodingInvalid,
                          fmt::format("{} {}", what, to_string(spec_.encoding))));
   return false;
+}
+
+/// Nobody writes the control characters 80 to 9F of ISO-8859-1; what stands there are the quotes,
+/// dashes and the euro sign of Windows-1252.
+void RecordRows::find_c1_control(const CsvRecord& record) {
+  const std::size_t at = find_c1_byte(record.bytes);
+  if (at == std::string_view::npos) return;
+  const ErrorCode& code = error_code::kControlCharacter;
+  if (findings_.action_of(code) > RuleAction::kWarn) problem_record_ = record.number;
+  add_finding(finding_at(record, at, code,
+                         "a control character of iso-8859-1 (80 to 9F); the file is probably "
+                         "windows-1252, where it is a letter or sign"));
 }
 
 void RecordRows::read_problem(const CsvProblem& problem) {

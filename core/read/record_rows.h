@@ -37,6 +37,7 @@ class RecordRows {
   [[nodiscard]] const std::vector<Finding>& findings() const { return findings_.kept(); }
   [[nodiscard]] ReadSummary summary() const;
   [[nodiscard]] const std::vector<std::string>& header_names() const { return header_names_; }
+  [[nodiscard]] FileForm form() const;
 
  protected:
   /// The file's first record as far as it can be told before records are cut; called once, for csv.
@@ -78,6 +79,10 @@ class RecordRows {
   void read_problem(const CsvProblem& problem);
   void count_rows();
   [[nodiscard]] bool has_good_encoding(const CsvRecord& record);
+  void find_c1_control(const CsvRecord& record);
+  [[nodiscard]] bool is_broken(const CsvRecord& record) const {
+    return problem_record_ == record.number;
+  }
 
   FileSpec spec_;
   RowBuilder builder_;
@@ -98,8 +103,10 @@ class RecordRows {
   std::int64_t records_ = 0;
   std::int64_t rows_quarantined_ = 0;
   bool row_is_set_aside_ = false;    ///< the open record has a finding that asks for it
-  std::int64_t problem_record_ = 0;  ///< the last record that a CsvProblem makes unreadable
+  std::int64_t problem_record_ = 0;  ///< the last record that a character of it makes unreadable
   QuarantineSink quarantine_;
+  ByteOrderMark mark_ = ByteOrderMark::kNone;
+  std::string header_record_;  ///< kept for the quarantine alone
 };
 
 }  // namespace waybill

@@ -43,6 +43,7 @@ void RowReader::feed(std::string_view bytes) { rows_->feed(bytes); }
 void RowReader::finish() { rows_->finish(); }
 const std::vector<Finding>& RowReader::findings() const { return rows_->findings(); }
 const std::vector<std::string>& RowReader::header_names() const { return rows_->header_names(); }
+FileForm RowReader::form() const { return rows_->form(); }
 ReadSummary RowReader::summary() const { return rows_->summary(); }
 
 }  // namespace waybill

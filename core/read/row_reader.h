@@ -52,6 +52,8 @@ class RowReader {
   [[nodiscard]] ReadSummary summary() const;
   /// The fields of the header, once it is read and sure to be one; of the CSV format only.
   [[nodiscard]] const std::vector<std::string>& header_names() const;
+  /// As far as it has been read; with a header only when a quarantine was set.
+  [[nodiscard]] FileForm form() const;
 
  private:
   std::unique_ptr<RecordRows> rows_;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "core/error_code.h"
+#include "core/read/encoding.h"
 #include "core/rules.h"
 
 namespace waybill {
@@ -67,11 +68,19 @@ struct StagingRow {
   std::string_view payload_json;                ///< one JSON object on one line, UTF-8
 };
 
-/// One record that was set aside; the view is valid only during the call of the sink.
+/// How a file begins and its lines end, for whoever writes another one like it.
+struct FileForm {
+  ByteOrderMark mark = ByteOrderMark::kNone;
+  std::string_view header;  ///< the record that names the columns, as QuarantinedRow::bytes; or ""
+  std::string_view line_end;  ///< of the first line; "" until one has ended
+};
+
+/// One record that was set aside; the views are valid only during the call of the sink.
 struct QuarantinedRow {
   std::int64_t source_row = 0;
   std::int64_t byte_offset = 0;
   std::string_view bytes;  ///< as the reader has them: UTF-16 as UTF-8; without the line end
+  FileForm form;
 };
 
 /// How one column was filled, over all records that had the right number of fields.

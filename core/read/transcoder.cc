@@ -38,6 +38,23 @@ std::int64_t original_octets(std::string_view utf8) {
   return static_cast<std::int64_t>(kUnitBytes) * (characters + pairs);
 }
 
+constexpr std::uint32_t kReplacement = 0xFFFDU;
+
+/// The character at the front of `utf8`, taken off it; lone surrogates are characters here.
+std::uint32_t take_code_point(std::string_view& utf8) {
+  const std::uint32_t lead = static_cast<unsigned char>(utf8.front());
+  std::size_t size = 1;
+  if (lead >= 0xC0U) size = lead < 0xE0U ? 2 : lead < 0xF0U ? 3 : 4;
+  const bool is_cut = lead >= 0xF8U || (lead >= 0x80U && lead < 0xC0U) || size > utf8.size();
+  std::uint32_t code = is_cut ? kReplacement : size == 1 ? lead : lead & (0xFFU >> (size + 1));
+  if (is_cut) size = 1;
+  for (std::size_t i = 1; i < size; ++i) {
+    code = code << 6U | (static_cast<unsigned char>(utf8[i]) & 0x3FU);
+  }
+  utf8.remove_prefix(size);
+  return code;
+}
+
 }  // namespace
 
 Utf16Transcoder::Utf16Transcoder(ByteOrder byte_order, std::int64_t first_byte_offset)
@@ -150,6 +167,26 @@ unsigned Utf16Transcoder::unit_of(char first, char second) const {
 
 std::string_view Utf16Transcoder::made_since(std::size_t size) {
   return std::string_view(utf8_).substr(size, filled_ - size);
+}
+
+void append_utf16(Utf16Transcoder::ByteOrder byte_order, std::string_view utf8,
+                  std::string& utf16) {
+  const bool is_big = byte_order == Utf16Transcoder::ByteOrder::kBigEndian;
+  const auto put = [&](std::uint32_t unit) {
+    const char low = static_cast<char>(unit & 0xFFU);
+    const char high = static_cast<char>(unit >> 8U);
+    utf16.push_back(is_big ? high : low);
+    utf16.push_back(is_big ? low : high);
+  };
+  while (!utf8.empty()) {
+    const std::uint32_t code = take_code_point(utf8);
+    if (code < 0x10000U) {
+      put(code);
+    } else {
+      put(0xD800U + ((code - 0x10000U) >> 10U));
+      put(0xDC00U + ((code - 0x10000U) & 0x3FFU));
+    }
+  }
 }
 
 }  // namespace waybill

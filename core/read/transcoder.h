@@ -4,8 +4,7 @@
 // Place:    core; RecordRows above, in front of CsvReader, which wants ASCII bytes for its marks.
 // Owner:    one transcoder, one file, one thread.
 // Units:    octets, of the original file or of the UTF-8 made of it; both count from the start of
-// the
-//           file, the UTF-8 behind the byte order mark.
+//           the file, the UTF-8 behind the byte order mark.
 // Memory:   the UTF-8 behind the last settled place, and one block.
 // Errors:   none. What is no character stays visible as invalid UTF-8 at its place: a surrogate
 //           without its other half in three bytes, half a unit at the end of the file as FF.
@@ -55,5 +54,9 @@ class Utf16Transcoder {
   unsigned high_surrogate_ = 0;    ///< waits for its other half; 0: none
   std::string half_unit_;          ///< a unit's first byte, when the block before ended there
 };
+
+/// Appends UTF-8 that Utf16Transcoder made as the UTF-16 it came from, unit by unit; the half unit
+/// at the end of a file, which is not known any more, as U+FFFD.
+void append_utf16(Utf16Transcoder::ByteOrder byte_order, std::string_view utf8, std::string& utf16);
 
 }  // namespace waybill

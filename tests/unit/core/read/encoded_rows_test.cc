@@ -126,7 +126,42 @@ TEST_CASE("encoded rows: places stay right over many blocks of a UTF-16 file",
 TEST_CASE("encoded rows: ISO-8859-1 takes every byte", "[core][row_reader][encoding]") {
   const ReadResult result = read_rows(spec_in("iso-8859-1"),
                                       "Item No,Quantity,Gr\xF6\xDF"
-                                      "e\nA,1,\x80\xFF\n");
+                                      "e\nA,1,\xA0\xFF\n");
   CHECK(result.findings.empty());
-  CHECK(result.rows == Shown{"1 A {\"item_no\":\"A\",\"quantity\":1,\"size\":\"\u0080ÿ\"}"});
+  CHECK(result.rows == Shown{"1 A {\"item_no\":\"A\",\"quantity\":1,\"size\":\"\u00A0ÿ\"}"});
+}
+
+TEST_CASE("encoded rows: what ISO-8859-1 has for controls is told, as it is probably Windows-1252",
+          "[core][row_reader][encoding]") {
+  const std::string head =
+      "Item No,Quantity,Gr\xF6\xDF"
+      "e\n";
+  const std::string file = head + "A,1,\x80 \x99\nB,2,\xFF\nC,3,\x9F\n";
+  FileSpec spec = spec_in("iso-8859-1");
+  for (const std::size_t cut_bytes : {0, 1, 5}) {
+    const ReadResult result = read_rows(spec, file, cut_bytes);
+    CHECK(result.findings == Shown{"WB-3015 row 1 line 2 byte 27 column 3 Größe",
+                                   "WB-3015 row 3 line 4 byte 41 column 3 Größe"});
+    CHECK_THAT(result.messages.at(0), Catch::Matchers::Contains("probably windows-1252"));
+    CHECK(result.rows.size() == 3);
+    CHECK(result.rows.at(0) == "1 A {\"item_no\":\"A\",\"quantity\":1,\"size\":\"\u0080 \u0099\"}");
+  }
+  CHECK(read_rows(spec_in("windows-1252"), file).findings.empty());
+  CHECK(read_rows(spec,
+                  "Item No,Quantity,Gr\xF6\xDF"
+                  "e,\x85\n")
+            .findings.at(0) == "WB-3015 row 0 line 1 byte 23 column 4");
+
+  const std::size_t rule = find_rule("control-character");
+  spec.on_finding.set(rule, RuleAction::kQuarantineRow);
+  const ReadResult aside = read_rows(spec, file);
+  CHECK(aside.rows.size() == 1);
+  CHECK(aside.summary.rows_quarantined == 2);
+  // A header that asks for it refuses the file: it is no row that others could do without.
+  CHECK_FALSE(read_rows(spec,
+                        "Item No,Quantity,Gr\xF6\xDF"
+                        "e\x85\nA,1,x\n")
+                  .summary.is_accepted());
+  spec.on_finding.set(rule, RuleAction::kIgnore);
+  CHECK(read_rows(spec, file).findings.empty());
 }

@@ -82,6 +82,14 @@ TEST_CASE("transcoder: UTF-16 of both byte orders becomes UTF-8", "[core][encodi
         "a\xED\xA0\xBC\xFF");
 }
 
+TEST_CASE("transcoder: UTF-8 becomes the UTF-16 it was made of", "[core][encoding]") {
+  for (const ByteOrder order : kOrders) {
+    std::string utf16;
+    append_utf16(order, "é日🍞\xED\xA0\xBC!\xFF", utf16);
+    CHECK(utf16 == utf16_bytes(u"é日🍞\xD83C!\uFFFD", order == ByteOrder::kBigEndian));
+  }
+}
+
 // Goal:   where the input is cut changes nothing, and every byte knows where it came from.
 // Method: random texts with broken surrogates and half units, cut in every size; places against
 //         those the text was made with, asked for from settled places that move on.
@@ -99,6 +107,11 @@ TEST_CASE("transcoder: every cut gives the same bytes, each with its place in th
     }
     for (std::size_t cut_bytes = 1; cut_bytes <= bytes.size() + 1; ++cut_bytes) {
       REQUIRE(transcode(bytes, order, cut_bytes) == made.utf8);
+    }
+    if (i % 5 != 0) {
+      std::string back;
+      append_utf16(order, made.utf8, back);
+      REQUIRE(back == bytes);
     }
     constexpr std::int64_t kMarkBytes = 2;
     Utf16Transcoder transcoder(order, kMarkBytes);

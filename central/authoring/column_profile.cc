@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "central/authoring/column_candidates.h"
 #include "core/ascii.h"
 
 namespace waybill::authoring {
@@ -14,58 +15,12 @@ using Json = nlohmann::ordered_json;
 constexpr std::array<std::string_view, 9> kNullWords = {"NULL", "null", "\\N", "(null)", "N/A",
                                                         "n/a",  "#N/A", "-",   "--"};
 
-/// Tried in this order: the first that every value fits is proposed.
-constexpr std::array<std::string_view, 12> kDateFormats = {
-    "%Y-%m-%d",
-    "%d.%m.%Y",
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%Y%m%d",
-    "%Y/%m/%d",
-    "%d-%m-%Y",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%d %H:%M:%S",
-    "%d.%m.%Y %H:%M",
-    "%m/%d/%Y %H:%M",
-    "%Y-%m-%dT%H:%M:%SZ",
-};
-
-struct BooleanWords {
-  std::string_view yes;
-  std::string_view no;
-};
-constexpr std::array<BooleanWords, 6> kBooleanWords = {
-    {{"true", "false"}, {"Y", "N"}, {"yes", "no"}, {"J", "N"}, {"T", "F"}, {"ja", "nein"}}};
-
 /// A list is proposed when its words come again and again: so many rows, so often each.
 constexpr std::int64_t kListRowsMin = 50;
 constexpr std::int64_t kListRepeatsMin = 5;
 constexpr std::size_t kListedBytesMax = 40;
 
-ColumnSpec column_of(ColumnType type) {
-  ColumnSpec column;
-  column.type = type;
-  column.trim = true;
-  return column;
-}
-
-std::vector<ColumnSpec> all_types() {
-  std::vector<ColumnSpec> types;
-  for (const BooleanWords& words : kBooleanWords) {
-    ColumnSpec column = column_of(ColumnType::kBoolean);
-    column.true_values = {std::string(words.yes)};
-    column.false_values = {std::string(words.no)};
-    types.push_back(std::move(column));
-  }
-  // Eight digits that are dates throughout are dates; else they are numbers.
-  for (const std::string_view format : kDateFormats) {
-    types.push_back(column_of(ColumnType::kDate));
-    types.back().date_format = format;
-  }
-  types.push_back(column_of(ColumnType::kInteger));
-  types.push_back(column_of(ColumnType::kDecimal));
-  return types;
-}
+constexpr std::string_view kMarks = ".,' \xC2\xE2";  // or the first byte of one
 
 }  // namespace
 
@@ -73,11 +28,14 @@ bool is_null_word(std::string_view text) {
   return std::find(kNullWords.begin(), kNullWords.end(), text) != kNullWords.end();
 }
 
-ColumnProfile::ColumnProfile(std::string name) : name_(std::move(name)) {
-  for (const ColumnSpec& column : all_types()) candidates_.push_back({ColumnValue(column)});
+ColumnProfile::ColumnProfile(std::string name, std::string time_zone)
+    : name_(std::move(name)), time_zone_(std::move(time_zone)) {
+  for (const ColumnSpec& column : candidate_columns(time_zone_)) {
+    candidates_.push_back({ColumnValue(column)});
+  }
 }
 
-void ColumnProfile::add(std::string_view text) {
+void ColumnProfile::add(std::string_view text, ValueSource source) {
   const std::string_view content = trim_ascii_blanks(text);
   if (content.size() != text.size()) ++with_blanks_;
   if (content.empty()) {
@@ -96,12 +54,33 @@ void ColumnProfile::add(std::string_view text) {
     ++leading_zeros_;
   }
   for (Candidate& candidate : candidates_) {
-    if (candidate.fits + 1 != filled_) continue;  // it failed once already
-    scratch_.resize(candidate.value.overhead_bytes() + kJsonGrowthMax * content.size());
-    char* out = scratch_.data();
-    if (candidate.value.write(content, out) == ValueOutcome::kFilled) ++candidate.fits;
+    if (candidate.fits + 1 == filled_) try_on(candidate, content, source);  // else it failed once
   }
   count_distinct(content);
+}
+
+void ColumnProfile::try_on(Candidate& candidate, std::string_view content, ValueSource source) {
+  scratch_.resize(candidate.value.overhead_bytes() + kJsonGrowthMax * content.size());
+  char* out = scratch_.data();
+  if (candidate.value.write(content, out, source) != ValueOutcome::kFilled) return;
+  ++candidate.fits;
+  const ColumnSpec& spec = candidate.value.spec();
+  if (!is_number(spec) || source == ValueSource::kJsonNumber) return;
+  if (content.find_first_of(kMarks) != std::string_view::npos) {
+    const std::string_view reading(scratch_.data(),
+                                   static_cast<std::size_t>(out - scratch_.data()));
+    candidate.readings = 31 * candidate.readings + std::hash<std::string_view>{}(reading);
+  }
+  if (spec.group_mark == 0) return;
+  const std::size_t decimal_at =
+      spec.type == ColumnType::kDecimal ? content.find(spec.decimal_mark) : std::string_view::npos;
+  const std::string_view whole = content.substr(0, decimal_at);
+  const auto digits = std::count_if(whole.begin(), whole.end(), is_ascii_digit);
+  const bool has_marks = whole.find_first_of(kMarks) != std::string_view::npos;
+  const std::size_t marks = has_marks ? static_cast<std::size_t>(digits - 1) / 3 : 0;
+  candidate.group_marks_min = std::min(candidate.group_marks_min, marks);
+  candidate.group_marks_max = std::max(candidate.group_marks_max, marks);
+  if (marks > 0 && decimal_at != std::string_view::npos) candidate.has_both_marks = true;
 }
 
 void ColumnProfile::count_distinct(std::string_view text) {
@@ -120,19 +99,73 @@ bool ColumnProfile::is_unique() const {
          distinct_.size() <= kDistinctMax;
 }
 
+/// Codes such as "555 123" look like groups, too, but all have the same number of them.
+bool ColumnProfile::Candidate::has_sure_groups() const {
+  return value.spec().group_mark == 0 || has_both_marks || group_marks_min < group_marks_max;
+}
+
+bool ColumnProfile::fits_all(const Candidate& candidate) const {
+  // 00420 is a code; as a number it would lose its zeros for those who compare.
+  return filled_ > 0 && candidate.fits == filled_ &&
+         !(is_number(candidate.value.spec()) && leading_zeros_ > 0);
+}
+
 const ColumnProfile::Candidate* ColumnProfile::best() const {
-  if (filled_ == 0) return nullptr;
+  const Candidate* unsure = nullptr;
   for (const Candidate& candidate : candidates_) {
-    const ColumnType type = candidate.value.spec().type;
-    const bool is_number = type == ColumnType::kInteger || type == ColumnType::kDecimal;
-    // 00420 is a code; as a number it would lose its zeros for those who compare.
-    if (candidate.fits == filled_ && !(is_number && leading_zeros_ > 0)) return &candidate;
+    if (!fits_all(candidate)) continue;
+    if (candidate.has_sure_groups()) return &candidate;
+    if (unsure == nullptr) unsure = &candidate;
   }
-  return nullptr;
+  return unsure;
+}
+
+ColumnProfile::Doubt ColumnProfile::doubt_about(const Candidate& found) const {
+  const ColumnSpec& spec = found.value.spec();
+  for (const Candidate& other : candidates_) {
+    if (&other == &found || !fits_all(other)) continue;
+    const ColumnSpec& rival = other.value.spec();
+    if (is_moment(spec) && is_moment(rival) && have_other_order(spec, rival)) {
+      return Doubt::kDayOrMonth;
+    }
+    if (is_number(spec) && is_number(rival) && other.readings != found.readings) {
+      return Doubt::kMarks;
+    }
+  }
+  if (!found.has_sure_groups()) return Doubt::kGroups;
+  const bool needs_zone = !spec.time_zone.empty() && time_zone_.empty();
+  return needs_zone ? Doubt::kTimeZone : Doubt::kNone;
+}
+
+const ColumnProfile::Candidate* ColumnProfile::decided() const {
+  const Candidate* found = best();
+  return found != nullptr && doubt_about(*found) == Doubt::kNone ? found : nullptr;
+}
+
+std::string_view ColumnProfile::words_of(Doubt doubt) {
+  switch (doubt) {
+    case Doubt::kDayOrMonth:
+      return "day and month could change places; choose type and date_format";
+    case Doubt::kMarks:
+      return "a mark could stand before the fraction or between thousands; choose type, "
+             "decimal_mark and group_mark";
+    case Doubt::kGroups:
+      return "these could be numbers in groups of three digits, or codes; choose the type";
+    case Doubt::kTimeZone:
+      return "these are times, and nothing tells whose clock; learn again with --time-zone";
+    case Doubt::kNone:
+      break;
+  }
+  return "";
+}
+
+bool ColumnProfile::is_typed() const {
+  const Candidate* found = best();
+  return found != nullptr && found->value.spec().type != ColumnType::kBoolean;
 }
 
 ColumnType ColumnProfile::type() const {
-  const Candidate* found = best();
+  const Candidate* found = decided();
   return found == nullptr ? ColumnType::kText : found->value.spec().type;
 }
 
@@ -146,11 +179,14 @@ bool ColumnProfile::has_known_values() const {
 
 Json ColumnProfile::proposal(bool with_known_values) const {
   Json column = {{"name", name_}, {"to", ""}};
-  const Candidate* found = best();
+  const Candidate* found = decided();
   if (found != nullptr) {
     const ColumnSpec& spec = found->value.spec();
     column["type"] = to_string(spec.type);
-    if (spec.type == ColumnType::kDate) column["date_format"] = spec.date_format;
+    if (is_moment(spec)) column["date_format"] = spec.date_format;
+    if (!spec.time_zone.empty()) column["time_zone"] = spec.time_zone;
+    if (spec.decimal_mark != '.') column["decimal_mark"] = std::string(1, spec.decimal_mark);
+    if (spec.group_mark != 0) column["group_mark"] = std::string(1, spec.group_mark);
     if (spec.type == ColumnType::kBoolean) {
       column["true_values"] = spec.true_values;
       column["false_values"] = spec.false_values;
@@ -168,13 +204,16 @@ Json ColumnProfile::proposal(bool with_known_values) const {
 }
 
 Json ColumnProfile::evidence() const {
-  Json also = Json::array();
   const Candidate* found = best();
+  const Doubt doubt = found == nullptr ? Doubt::kNone : doubt_about(*found);
+  Json also = Json::array();
   for (const Candidate& candidate : candidates_) {
-    if (filled_ == 0 || candidate.fits != filled_ || &candidate == found) continue;
     const ColumnSpec& spec = candidate.value.spec();
-    also.push_back(spec.type == ColumnType::kDate ? "date " + spec.date_format
-                                                  : std::string(to_string(spec.type)));
+    const bool is_proposed = &candidate == found && doubt == Doubt::kNone;
+    // Marks that no value has say nothing.
+    const bool has_marks = spec.decimal_mark != '.' || spec.group_mark != 0;
+    const bool is_told = !is_proposed && (!has_marks || candidate.readings != 0);
+    if (is_told && fits_all(candidate)) also.push_back(describe(spec));
   }
   Json evidence = {{"column", name_},
                    {"type", to_string(type())},
@@ -187,6 +226,7 @@ Json ColumnProfile::evidence() const {
                    {"longest_bytes", longest_}};
   if (leading_zeros_ > 0) evidence["leading_zeros"] = leading_zeros_;
   if (!also.empty()) evidence["also_fits"] = also;
+  if (doubt != Doubt::kNone) evidence["undecided"] = words_of(doubt);
   return evidence;
 }
 

@@ -4,7 +4,9 @@
 // Owner:    one column of the samples, one thread.
 // Memory:   at most kDistinctMax hashes and kListedMax values.
 // Rule:     a type is proposed when every filled value has it, so the proposal refuses nothing that
-//           the samples hold.
+//           the samples hold, and when no other reading of the values is as good: a column of
+//           "1.234" alone, or of "01/02/2026", stays text, and the evidence says between what an
+//           author has to choose.
 #pragma once
 
 #include <array>
@@ -28,10 +30,11 @@ class ColumnProfile {
   static constexpr std::size_t kDistinctMax = 200'000;
   static constexpr std::size_t kListedMax = 20;
 
-  explicit ColumnProfile(std::string name);
+  /// `time_zone`: of times without an offset; "" when nobody said.
+  explicit ColumnProfile(std::string name, std::string time_zone = "");
 
   /// A value as UTF-8.
-  void add(std::string_view text);
+  void add(std::string_view text, ValueSource source = ValueSource::kText);
 
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::int64_t filled() const { return filled_; }
@@ -39,25 +42,45 @@ class ColumnProfile {
   [[nodiscard]] bool is_always_filled() const { return filled_ > 0 && filled_ == rows(); }
   /// No value came twice; false when there were too many to tell.
   [[nodiscard]] bool is_unique() const;
-  /// The type that every value fits, as a file spec names it.
+  /// The type that is proposed.
   [[nodiscard]] ColumnType type() const;
+  /// Are the values numbers, dates or times, whichever?
+  [[nodiscard]] bool is_typed() const;
 
   /// The column as a file spec has it, without "to".
   [[nodiscard]] nlohmann::ordered_json proposal(bool with_known_values) const;
-  /// Why: {filled, empty, null_words, distinct, type, also_fits}; counts, and no value.
+  /// Why: {filled, empty, null_words, distinct, type, also_fits, undecided}; counts, and no value.
   [[nodiscard]] nlohmann::ordered_json evidence() const;
 
  private:
   struct Candidate {
     ColumnValue value;
     std::int64_t fits = 0;
+    std::size_t readings = 0;  ///< a hash of what it makes of the values that have marks
+    // How many marks between groups its values have, and whether one value has both marks.
+    std::size_t group_marks_min = std::string_view::npos;
+    std::size_t group_marks_max = 0;
+    bool has_both_marks = false;
+
+    [[nodiscard]] bool has_sure_groups() const;
   };
 
+  /// What keeps the best candidate from being proposed.
+  enum class Doubt : std::uint8_t { kNone, kDayOrMonth, kMarks, kGroups, kTimeZone };
+
+  void try_on(Candidate& candidate, std::string_view content, ValueSource source);
+  [[nodiscard]] bool fits_all(const Candidate& candidate) const;
+  /// The first candidate that every value fits, sure or not.
   [[nodiscard]] const Candidate* best() const;
+  [[nodiscard]] Doubt doubt_about(const Candidate& found) const;
+  /// The one to propose, or nullptr: text.
+  [[nodiscard]] const Candidate* decided() const;
+  [[nodiscard]] static std::string_view words_of(Doubt doubt);
   [[nodiscard]] bool has_known_values() const;
   void count_distinct(std::string_view text);
 
   std::string name_;
+  std::string time_zone_;
   std::vector<Candidate> candidates_;
   std::string scratch_;
   std::int64_t filled_ = 0;

@@ -19,6 +19,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 constexpr std::array kDelimiters = {',', ';', '\t', '|', '^', '~'};
+constexpr std::array kQuotes = {'"', '^', '~', '\'', '|'};
 
 /// How one dialect cuts a head.
 struct Cut {
@@ -27,6 +28,7 @@ struct Cut {
   std::int64_t alike = 0;  ///< records that have so many
   std::int64_t records = 0;
   std::int64_t problems = 0;
+  std::int64_t quoted_fields = 0;
 
   [[nodiscard]] double share() const {
     return records == 0 ? 0 : static_cast<double>(alike) / static_cast<double>(records);
@@ -42,6 +44,8 @@ Cut cut(std::string_view head, const CsvDialect& dialect) {
       [&](const CsvRecord& record) {
         ++out.records;
         ++counts[record.field_count];
+        out.quoted_fields += std::count_if(record.fields.begin(), record.fields.end(),
+                                           [](const CsvField& field) { return field.quoted; });
       },
       [&](const CsvProblem& /*problem*/) { ++out.problems; });
   reader.feed(head);
@@ -83,13 +87,17 @@ Cut find_dialect(std::string_view head) {
   Cut best;
   const auto try_all = [&](std::optional<char> with_quote, QuoteRule rule) {
     for (const char delimiter : kDelimiters) {
-      if (delimiter == quote) continue;
+      if (delimiter == with_quote) continue;
       const Cut other = cut(head, {delimiter, with_quote, rule});
+      const bool is_used = !with_quote || with_quote == quote || other.quoted_fields > 0;
+      if (!is_used) continue;
       if (best.records == 0 || is_better(other, best)) best = other;
     }
   };
   try_all(quote, QuoteRule::kStrict);
   if (best.problems == 0) return best;
+  // Where most fields are bare, no line tells by its beginning what the others are quoted with.
+  for (const char other : kQuotes) try_all(other, QuoteRule::kStrict);
   try_all(quote, QuoteRule::kLenient);
   try_all(std::nullopt, QuoteRule::kStrict);
   return best;

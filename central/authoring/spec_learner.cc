@@ -26,21 +26,26 @@ constexpr std::size_t kDateDigits = 8;
   throw Error(error_code::kSpecInvalid, "learn", "samples", cause);
 }
 
+/// Fields up to the last that is not blank.
+std::size_t count_filled(const std::vector<std::string>& fields) {
+  std::size_t count = fields.size();
+  while (count > 0 && trim_ascii_blanks(fields[count - 1]).empty()) --count;
+  return count;
+}
+
 /// Does a first record name its columns? Names are there, differ, and are no numbers or dates.
-bool looks_like_header(const std::vector<std::string>& fields) {
+bool looks_like_header(const std::vector<std::string>& fields, std::size_t named) {
   std::set<std::string> names;
-  for (const std::string& field : fields) {
-    const std::string name(trim_ascii_blanks(field));
+  for (std::size_t i = 0; i < named; ++i) {
+    const std::string name(trim_ascii_blanks(fields[i]));
     if (name.empty() || name.size() > 255 || is_null_word(name) || !names.insert(name).second) {
       return false;
     }
     ColumnProfile profile("");
     profile.add(name);
-    const ColumnType type =
-        profile.type();  // a column may be called "No", which is a boolean's word
-    if (type != ColumnType::kText && type != ColumnType::kBoolean) return false;
+    if (profile.is_typed()) return false;  // but a column may be called "No", a boolean's word
   }
-  return !fields.empty();
+  return named > 0;
 }
 
 /// Letters as a, digits as 9: "D3318" and "D1066" are of one form.
@@ -84,8 +89,13 @@ class Learner {
     if (profiles_.empty()) refuse("the samples hold no record");
     Json spec = make_spec();
     evidence_["columns"] = Json::array();
-    for (const ColumnProfile& profile : profiles_) {
-      evidence_["columns"].push_back(profile.evidence());
+    for (std::size_t i = 0; i < named_count(); ++i) {
+      evidence_["columns"].push_back(profiles_[i].evidence());
+    }
+    if (unnamed_ > 0) {
+      evidence_["unnamed_columns"] = std::to_string(unnamed_) +
+                                     " at the end have no name and no value in the first row; "
+                                     "they are left out (other_columns)";
     }
     try_out(spec);
     return {std::move(spec), std::move(evidence_)};
@@ -123,14 +133,19 @@ class Learner {
     if (records.empty()) return;
     const std::vector<std::string>& fields = records.front();
     const bool is_data = records.size() > 1 && is_like_next(fields, records[1]);
-    has_header_ = !is_data && looks_like_header(fields);
+    // Spreadsheets leave delimiters behind the last column; there the rows are empty, too.
+    std::size_t named = count_filled(fields);
+    if (records.size() > 1 && count_filled(records[1]) > named) named = fields.size();
+    has_header_ = !is_data && looks_like_header(fields, named);
+    if (has_header_ && named < fields.size()) unnamed_ = fields.size() - named;
     evidence_["header"] =
         has_header_
             ? "the first record: its fields differ, and none is a number or date"
             : "none: a field of the first record is empty, repeated, typed or like the next one";
     for (std::size_t i = 0; i < fields.size(); ++i) {
       profiles_.emplace_back(has_header_ ? std::string(trim_ascii_blanks(fields[i]))
-                                         : "Column " + std::to_string(i + 1));
+                                         : "Column " + std::to_string(i + 1),
+                             options_.time_zone);
     }
   }
 
@@ -160,7 +175,7 @@ class Learner {
       const std::string text = value.is_null()     ? ""
                                : value.is_string() ? value.get<std::string>()
                                                    : value.dump();
-      profile_of(key).add(text);
+      profile_of(key).add(text, value.is_number() ? ValueSource::kJsonNumber : ValueSource::kText);
     }
   }
 
@@ -168,7 +183,7 @@ class Learner {
     const auto found =
         std::find_if(profiles_.begin(), profiles_.end(),
                      [&](const ColumnProfile& profile) { return profile.name() == key; });
-    return found != profiles_.end() ? *found : profiles_.emplace_back(key);
+    return found != profiles_.end() ? *found : profiles_.emplace_back(key, options_.time_zone);
   }
 
   /// Two columns together may be the key where none is alone: the first and each other.
@@ -180,16 +195,18 @@ class Learner {
     }
   }
 
+  [[nodiscard]] std::size_t named_count() const { return profiles_.size() - unnamed_; }
+
   Json natural_key(const Json& columns) {
     Json key = Json::array();
     if (rows_ < kKeyRowsMin) return key;
-    for (std::size_t i = 0; i < profiles_.size(); ++i) {
+    for (std::size_t i = 0; i < named_count(); ++i) {
       if (!profiles_[i].is_unique() || profiles_[i].filled() != rows_) continue;
       evidence_["natural_key"] = "one column: filled in every row, and no value comes twice";
       key.push_back(columns[i]["to"]);
       return key;
     }
-    for (std::size_t i = 1; i < pairs_.size(); ++i) {
+    for (std::size_t i = 1; i < std::min(pairs_.size(), named_count()); ++i) {
       const bool is_key = static_cast<std::int64_t>(pairs_[i].size()) == rows_ &&
                           profiles_[0].filled() == rows_ && profiles_[i].filled() == rows_;
       if (!is_key) continue;
@@ -205,7 +222,8 @@ class Learner {
   Json make_columns() {
     Json columns = Json::array();
     std::set<std::string> keys;
-    for (const ColumnProfile& profile : profiles_) {
+    for (std::size_t i = 0; i < named_count(); ++i) {
+      const ColumnProfile& profile = profiles_[i];
       Json column = profile.proposal(options_.with_known_values);
       const std::string number = std::to_string(columns.size() + 1);
       std::string key = payload_key_of(profile.name());
@@ -238,6 +256,7 @@ class Learner {
       spec["header"] = has_header_;
     }
     spec["columns"] = make_columns();
+    if (unnamed_ > 0) spec["other_columns"] = "ignore";
     spec["natural_key"] = natural_key(spec["columns"]);
     spec["natural_key_unique"] = !spec["natural_key"].empty();
     return spec;
@@ -275,6 +294,7 @@ class Learner {
   const LearnOptions& options_;
   Shape shape_;
   bool has_header_ = false;
+  std::size_t unnamed_ = 0;  ///< columns behind the last one with a name
   std::vector<ColumnProfile> profiles_;
   std::vector<std::unordered_set<std::size_t>> pairs_;
   std::int64_t rows_ = 0;

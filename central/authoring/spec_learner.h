@@ -20,6 +20,7 @@ struct LearnOptions {
   std::string file_tag;
   std::string entity;
   bool with_known_values = false;  ///< propose lists of words that come again and again
+  std::string time_zone = {};      ///< of times without an offset, "Europe/Paris"; "": not known
 };
 
 struct Learned {

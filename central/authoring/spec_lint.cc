@@ -87,8 +87,30 @@ class Linter {
     if (column.unique && column.optional) {
       advise(place_of(index, "unique"), "is not looked at in files that lack the column");
     }
+    look_at_moment(index);
     if (!column.personal_data && looks_personal(column)) {
       advise(place_of(index, "personal_data"), "is false, and the name tells of a person");
+    }
+  }
+
+  void look_at_moment(std::size_t index) {
+    const ColumnSpec& column = spec_.columns[index];
+    if (column.type == ColumnType::kDate && column.date_format.find("%H") != std::string::npos) {
+      advise(place_of(index, "date_format"),
+             "has a time, which type date checks and leaves out; type timestamp keeps it");
+    }
+    if (column.type != ColumnType::kTimestamp) return;
+    const std::string& zone = column.time_zone;
+    if (!zone.empty() && zone.find('/') == std::string::npos && zone != "UTC") {
+      advise(place_of(index, "time_zone"),
+             "is no place like Europe/Paris: PostgreSQL takes a short name such as CET for a fixed "
+             "offset, in summer too");
+    }
+    const bool is_in_key = std::find(spec_.natural_key.begin(), spec_.natural_key.end(),
+                                     column.to) != spec_.natural_key.end();
+    if (is_in_key && zone.empty()) {
+      advise(place_of(index, "to"),
+             "is part of the natural key: one moment written with two offsets makes two keys");
     }
   }
 

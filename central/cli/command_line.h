@@ -52,6 +52,7 @@ struct Arguments {
   bool allow_older = false;
   bool is_meant = false;
   bool with_values = false;
+  std::string time_zone;
   std::vector<std::string> files;
   std::string entity;
   std::string spec_file;

@@ -70,9 +70,11 @@ int run_init(const Arguments& args) {
 int run_learn(const Arguments& args) {
   std::vector<fs::path> samples;
   for (const std::string& file : args.files) samples.push_back(whole(file));
-  const authoring::Learned learned = authoring::learn_spec(
-      system_file_system(), samples,
-      {.file_tag = args.file_tag, .entity = args.entity, .with_known_values = args.with_values});
+  const authoring::Learned learned = authoring::learn_spec(system_file_system(), samples,
+                                                           {.file_tag = args.file_tag,
+                                                            .entity = args.entity,
+                                                            .with_known_values = args.with_values,
+                                                            .time_zone = args.time_zone});
   fmt::print("{}\n", learned.spec.dump(2));
   fmt::print(stderr, "{}\n", learned.evidence.dump(2));
   for (const auto& one : learned.evidence["trial"]) {
@@ -140,6 +142,8 @@ void add_spec_commands(const CommandLine& line) {
   learn.add_option("files", args.files, "sample exports of one kind")->required();
   learn.add_flag("--known-values", args.with_values,
                  "also list the words of columns that have few; they stand in the spec then");
+  learn.add_option("--time-zone", args.time_zone,
+                   "whose clock times without an offset are of, such as Europe/Paris");
   for (CLI::App* command : {&init, &learn}) {
     command->add_option("--tag", args.file_tag, "the file tag")->required();
     command->add_option("--entity", args.entity, "the staging table")->required();

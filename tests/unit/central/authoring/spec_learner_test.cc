@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "central/authoring/column_profile.h"
 #include "central/authoring/spec_lint.h"
 #include "central/authoring/spec_test.h"
 #include "core/error.h"
@@ -28,8 +29,28 @@ struct Samples {
   }
 };
 
-Learned learn(const std::vector<fs::path>& samples, bool with_known_values = false) {
-  return learn_spec(system_file_system(), samples, {"component", "component", with_known_values});
+Learned learn(const std::vector<fs::path>& samples, bool with_known_values = false,
+              const std::string& time_zone = "") {
+  return learn_spec(system_file_system(), samples,
+                    {"component", "component", with_known_values, time_zone});
+}
+
+/// What is proposed for a column of these values, without its names; text is "{}".
+std::string proposal_for(const std::vector<std::string>& values,
+                         const std::string& time_zone = "") {
+  ColumnProfile profile("Column", time_zone);
+  for (const std::string& value : values) profile.add(value);
+  ordered_json column = profile.proposal(false);
+  for (const char* key : {"name", "to", "required"}) column.erase(key);
+  return column.dump();
+}
+
+std::string undecided(const std::vector<std::string>& values) {
+  ColumnProfile profile("Column");
+  for (const std::string& value : values) profile.add(value);
+  CHECK(profile.type() == ColumnType::kText);
+  CHECK(profile.is_typed());
+  return profile.evidence().value("undecided", "");
 }
 
 /// Rows of a stock list: number with zeros in front, text, amount, date, flag, word, dash for null.
@@ -138,6 +159,141 @@ TEST_CASE("spec learner: other delimiters, no header, Windows-1252, JSON lines",
   CHECK(lines.evidence["trial"][0]["outcome"] == "accepted");
 }
 
+TEST_CASE("spec learner: times with an offset are timestamps, in the forms that exports have",
+          "[central][authoring]") {
+  const auto format_of = [](const std::vector<std::string>& values) {
+    return ordered_json::parse(proposal_for(values)).value("date_format", "");
+  };
+  CHECK(proposal_for({"2026-11-21T18:40:00Z", "2026-11-20T07:00:00+01:00"}) ==
+        R"({"type":"timestamp","date_format":"%Y-%m-%dT%H:%M:%S%z"})");
+  CHECK(format_of({"2026-11-21 18:40:00.5+01", "2026-11-21 18:40:00+01"}) ==
+        "%Y-%m-%d %H:%M:%S.%f%z");
+  CHECK(format_of({"2026-11-21T18:40Z"}) == "%Y-%m-%dT%H:%M%z");
+  CHECK(format_of({"2026-11-21 18:40:00 +0100"}) == "%Y-%m-%d %H:%M:%S %z");
+  CHECK(format_of({"21.11.2026 18:40:00 -03:30"}) == "%d.%m.%Y %H:%M:%S %z");
+  CHECK(format_of({"20261121T184000Z"}) == "%Y%m%dT%H%M%S%z");
+  CHECK(proposal_for({"2026-11-21T18:40:00Z", "yesterday"}) == "{}");
+}
+
+TEST_CASE("spec learner: times without an offset need somebody to say whose clock they are of",
+          "[central][authoring]") {
+  const std::vector<std::string> values = {"21.11.2026 18:40", "01.02.2026 00:00"};
+  CHECK(proposal_for(values) == "{}");
+  CHECK_THAT(undecided(values), Contains("--time-zone"));
+  CHECK(proposal_for(values, "Europe/Berlin") ==
+        R"({"type":"timestamp","date_format":"%d.%m.%Y %H:%M","time_zone":"Europe/Berlin"})");
+  CHECK(proposal_for({"11/21/2026 18:40:00", "11/22/2026 00:00:00"}, "America/New_York") ==
+        R"({"type":"timestamp","date_format":"%m/%d/%Y %H:%M:%S","time_zone":"America/New_York"})");
+  CHECK(proposal_for({"2026-11-21 18:40:00,250"}, "UTC") ==
+        R"({"type":"timestamp","date_format":"%Y-%m-%d %H:%M:%S,%f","time_zone":"UTC"})");
+  CHECK(proposal_for({"20261121184000", "20261121000000"}, "UTC") ==
+        R"({"type":"timestamp","date_format":"%Y%m%d%H%M%S","time_zone":"UTC"})");
+  // Midnight and nothing else is a date, and a real time would be refused later, not cut off.
+  for (const char* zone : {"", "Europe/Berlin"}) {
+    CHECK(proposal_for({"2026-11-21 00:00:00", "2026-11-22 00:00:00"}, zone) ==
+          R"({"type":"date","date_format":"%Y-%m-%d 00:00:00"})");
+    CHECK(proposal_for({"5/19/2006 0:00:00", "12/1/2006 0:00:00"}, zone) ==
+          R"({"type":"date","date_format":"%m/%d/%Y 0:00:00"})");
+    CHECK(proposal_for({"2008-04-30 00:00:00.000"}, zone) ==
+          R"({"type":"date","date_format":"%Y-%m-%d 00:00:00.000"})");
+  }
+}
+
+TEST_CASE("spec learner: day and month that could change places are left to the author",
+          "[central][authoring]") {
+  CHECK_THAT(undecided({"01/02/2026", "11/12/2026"}), Contains("day and month"));
+  CHECK_THAT(undecided({"05/05/2026"}), Contains("day and month"));
+  CHECK_THAT(undecided({"01/02/2026 18:40:00 +01:00"}), Contains("day and month"));
+  CHECK(proposal_for({"01/02/2026", "31/12/2026"}) ==
+        R"({"type":"date","date_format":"%d/%m/%Y"})");
+  CHECK(proposal_for({"01/02/2026", "12/31/2026"}) ==
+        R"({"type":"date","date_format":"%m/%d/%Y"})");
+  CHECK(proposal_for({"01.02.2026", "11.12.2026"}) ==
+        R"({"type":"date","date_format":"%d.%m.%Y"})");
+}
+
+TEST_CASE("spec learner: decimal commas and group marks are proposed when they are certain",
+          "[central][authoring]") {
+  CHECK(proposal_for({"1,5", "0,25", "7"}) == R"({"type":"decimal","decimal_mark":","})");
+  CHECK(proposal_for({"1.234,50", "2.000,00"}) ==
+        R"({"type":"decimal","decimal_mark":",","group_mark":"."})");
+  CHECK(proposal_for({"1,234.50", "12.5"}) == R"({"type":"decimal","group_mark":","})");
+  CHECK(proposal_for({"1'234.50", "999.00"}) == R"({"type":"decimal","group_mark":"'"})");
+  CHECK(proposal_for({"12 345,6", "7,5"}) ==
+        R"({"type":"decimal","decimal_mark":",","group_mark":" "})");
+  CHECK(proposal_for({"12 345", "999"}) == R"({"type":"integer","group_mark":" "})");
+  CHECK(proposal_for({"1.234.567", "999"}) == R"({"type":"integer","group_mark":"."})");
+  CHECK(proposal_for({"1,234,567", "1,234"}) == R"({"type":"integer","group_mark":","})");
+  CHECK(proposal_for({"1.234", "1.5"}) == R"({"type":"decimal"})");
+  CHECK(proposal_for({"1.234", "0.750"}) == R"({"type":"decimal"})");
+  CHECK(proposal_for({"1.234", "1234.500"}) == R"({"type":"decimal"})");
+  CHECK(proposal_for({"1", "22", "-333"}) == R"({"type":"integer"})");
+}
+
+TEST_CASE("spec learner: a mark that could be either is left to the author",
+          "[central][authoring]") {
+  CHECK_THAT(undecided({"1.234", "12.500"}), Contains("before the fraction or between thousands"));
+  CHECK_THAT(undecided({"1,234", "999"}), Contains("before the fraction or between thousands"));
+  CHECK_THAT(undecided({"555 123", "555 124"}), Contains("codes"));
+  CHECK(proposal_for({"555 123", "0555 12"}) == "{}");
+  ColumnProfile profile("Column");
+  profile.add("1.234");
+  CHECK(profile.evidence()["also_fits"] ==
+        ordered_json::array({"integer in groups by point", "decimal", "decimal in groups by comma",
+                             "decimal with comma in groups by point",
+                             "decimal in groups by apostrophe", "decimal in groups by blank"}));
+  // A JSON number has a point and nothing else, whatever its digits.
+  ColumnProfile json_numbers("Column");
+  json_numbers.add("1.234", ValueSource::kJsonNumber);
+  CHECK(json_numbers.type() == ColumnType::kDecimal);
+}
+
+TEST_CASE("spec learner: a German price list is read by the spec that was learned from it",
+          "[central][authoring]") {
+  Samples samples;
+  std::string text = "Artikel;Preis;Bestand;Stand;Gebucht\r\n";
+  for (int i = 1; i <= 40; ++i) {
+    text += "A" + std::to_string(i) + ";" + (i % 2 == 0 ? "1.234,50" : "9,90") + ";" +
+            (i % 3 == 0 ? "12.000" : "1.234.567") + ";21.11.2026 " + std::to_string(i % 24) +
+            ":05;2026-11-21T18:40:00.5Z\r\n";
+  }
+  const Learned learned = learn({samples.add("p.csv", text)}, false, "Europe/Berlin");
+  CHECK(column(learned, "Preis")["decimal_mark"] == ",");
+  CHECK(column(learned, "Preis")["group_mark"] == ".");
+  CHECK(column(learned, "Bestand")["type"] == "integer");
+  CHECK(column(learned, "Stand")["time_zone"] == "Europe/Berlin");
+  CHECK(column(learned, "Gebucht")["date_format"] == "%Y-%m-%dT%H:%M:%S.%f%z");
+  CHECK(learned.evidence["trial"][0]["outcome"] == "accepted");
+  CHECK(learned.evidence["trial"][0]["findings"] == 0);
+}
+
+TEST_CASE("spec learner: delimiters behind the last name make no column", "[central][authoring]") {
+  Samples samples;
+  const Learned learned =
+      learn({samples.add("d.csv", "Domain,Town,,\nA.GOV,Lima,,\nB.GOV,Rome,,note\n")});
+  CHECK(learned.spec["header"] == true);
+  CHECK(learned.spec["columns"].size() == 2);
+  CHECK(learned.spec["other_columns"] == "ignore");
+  CHECK_THAT(learned.evidence["unnamed_columns"].get<std::string>(), Contains("2 at the end"));
+  CHECK(learned.evidence["trial"][0]["outcome"] == "accepted");
+  CHECK(learned.evidence["trial"][0]["rows"] == 2);
+  CHECK(learn({samples.add("t.csv", "Ann,Lima,\nBob,Rome,tall\n")}).spec["header"] == false);
+}
+
+TEST_CASE("spec learner: a quote that stands around few fields is found", "[central][authoring]") {
+  Samples samples;
+  const Learned learned = learn({samples.add(
+      "q.csv", "1,^<a b=\"1, 2\"/>^,x\n2,,\"y\" z\n3,^<a b=\"3\"/>\n^,w\n4,plain,v\n")});
+  CHECK(learned.spec["quote"] == "^");
+  CHECK(learned.spec["quotes"] == "strict");
+  CHECK(learned.evidence["trial"][0]["rows"] == 4);
+  CHECK(learned.evidence["trial"][0]["outcome"] == "accepted");
+  // Quotes that are lenient remain the quotes, as no other character is one.
+  const Learned lenient = learn({samples.add("l.csv", "1,\"a,b\",x\n2,5\" tray,y\n3,\"c\",z\n")});
+  CHECK(lenient.spec["quote"] == "\"");
+  CHECK(lenient.spec["quotes"] == "lenient");
+}
+
 TEST_CASE("spec learner: a pair of columns is the key where none is alone",
           "[central][authoring]") {
   Samples samples;
@@ -189,6 +345,16 @@ TEST_CASE("spec lint: advice with its place", "[central][authoring]") {
                 {"name": "E", "to": "email", "pattern": "[a-z]+", "known_values": ["1"]}],
                 "natural_key": ["n"], "natural_key_unique": true, "quote": null)json") ==
         Places{"columns[1].pattern", "columns[1].personal_data", "quote"});
+  CHECK(remarks(R"json(, "columns": [
+                {"name": "N", "to": "n", "required": true, "type": "timestamp",
+                 "date_format": "%Y-%m-%d %H%z"},
+                {"name": "A", "to": "a", "type": "timestamp", "date_format": "%Y-%m-%d %H",
+                 "time_zone": "CET"},
+                {"name": "B", "to": "b", "type": "timestamp", "date_format": "%Y-%m-%d %H",
+                 "time_zone": "Europe/Paris"},
+                {"name": "C", "to": "c", "type": "date", "date_format": "%Y-%m-%d %H"}],
+                "natural_key": ["n"], "natural_key_unique": true)json") ==
+        Places{"columns[0].to", "columns[1].time_zone", "columns[3].date_format"});
   const FileSpec all = parse_file_spec_text(
       R"json({"file_tag": "a", "entity": "party", "file_name": "*", "columns": [{"name": "N", "to": "n"}]})json");
   FileSpec some = all;
@@ -220,4 +386,18 @@ TEST_CASE("spec test: rows are compared with the expected ones, and no value is 
   std::string wrong = right;
   wrong.replace(wrong.find("\"qty\":1"), 7, "\"qty\":7");
   CHECK(differences(wrong) == "row 1: another value of \"qty\"|");
+}
+
+TEST_CASE("spec test: timestamps and marks are compared as they are staged",
+          "[central][authoring]") {
+  Samples samples;
+  const FileSpec spec = parse_file_spec_text(R"json({"file_tag": "a", "entity": "party",
+      "file_name": "*", "delimiter": ";", "columns": [
+      {"name": "At", "to": "at", "type": "timestamp", "date_format": "%d.%m.%Y %H:%M",
+       "time_zone": "Europe/Paris"},
+      {"name": "Qty", "to": "qty", "type": "decimal", "decimal_mark": ",", "group_mark": "."}]})json");
+  const fs::path file = samples.add("x.csv", "At;Qty\n21.11.2026 18:40;1.234,50\n");
+  const std::string right = expected_rows(system_file_system(), spec, file);
+  CHECK_THAT(right, Contains(R"("at":"2026-11-21T18:40:00 Europe/Paris")") && Contains("1234.5"));
+  CHECK(test_spec(system_file_system(), spec, file, samples.add("right.jsonl", right)).passed());
 }

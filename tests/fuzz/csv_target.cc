@@ -40,8 +40,23 @@ FileSpec make_spec(Input& input, const CsvDialect& dialect, Header header) {
       {{"name", "qty"}, {"to", "quantity"}, {"type", "decimal"}, {"trim", true}},
       {{"name", "count"}, {"to", "count"}, {"type", "integer"}},
       {{"name", "on"}, {"to", "is_on"}, {"type", "boolean"}},
-      {{"name", "day"}, {"to", "day"}, {"type", "date"}, {"date_format", "%d.%m.%Y"}}};
-  columns.erase(columns.begin() + 1 + input.take_byte() % 6, columns.end());
+      {{"name", "day"}, {"to", "day"}, {"type", "date"}, {"date_format", "%d.%m.%Y"}},
+      {{"name", "at"},
+       {"to", "at"},
+       {"type", "timestamp"},
+       {"date_format", "%Y-%m-%dT%H:%M:%S.%f%z"}},
+      {{"name", "price"},
+       {"to", "price"},
+       {"type", "decimal"},
+       {"decimal_mark", ","},
+       {"group_mark", "."}},
+      {{"name", "stock"}, {"to", "stock"}, {"type", "integer"}, {"group_mark", " "}},
+      {{"name", "seen"},
+       {"to", "seen"},
+       {"type", "timestamp"},
+       {"date_format", "%Y%m%d%H"},
+       {"time_zone", "America/Argentina/ComodRivadavia"}}};
+  columns.erase(columns.begin() + 1 + input.take_byte() % 10, columns.end());
   const char* others = input.take_choice(kOtherColumns);
   if (!has_header && others == kOtherColumns.back()) others = kOtherColumns.front();
   json spec = {{"file_tag", "fuzz"},      {"entity", "party"},

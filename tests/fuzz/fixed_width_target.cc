@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<const char*, 2> kEncodings = {"utf-8", "windows-1252"};
+constexpr std::array<const char*, 3> kEncodings = {"utf-8", "windows-1252", "iso-8859-1"};
 constexpr std::array<const char*, 2> kOtherColumns = {"refuse", "ignore"};
 
 FileSpec make_spec(Input& input) {

@@ -211,12 +211,17 @@ inline Reading claim_same_in_cuts(const FileSpec& spec, std::string_view file, u
   return whole;
 }
 
-/// Neither the validation report nor what `waybill check` shows holds a value.
+/// Neither the validation report nor what `waybill check` shows holds a value; the quarantine file
+/// holds each row that is set aside, and nothing when there is none.
 inline void claim_no_marker(const FileSpec& spec, std::string_view file, const Reading& reading) {
   claim(reading.report.find(kMarker) == std::string::npos, "no value of the file is in a report");
   Preflight preflight(spec);
+  std::size_t quarantine_bytes = 0;
+  preflight.write_quarantine([&](std::string_view bytes) { quarantine_bytes += bytes.size(); });
   preflight.feed(file);
   const PreflightResult result = preflight.finish();
+  claim((quarantine_bytes > 0) == (result.summary.rows_quarantined > 0),
+        "a quarantine file holds what is set aside");
   claim(preflight_report(spec, result, "").dump().find(kMarker) == std::string::npos,
         "... nor in the preflight report");
   claim(preflight_page("file", spec, result, "").find(kMarker) == std::string::npos,

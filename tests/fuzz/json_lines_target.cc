@@ -32,7 +32,17 @@ FileSpec make_spec(Input& input) {
                  {{"name", "qty"}, {"to", "quantity"}, {"type", "decimal"}},
                  {{"name", "count"}, {"to", "count"}, {"type", "integer"}},
                  {{"name", "on"}, {"to", "is_on"}, {"type", "boolean"}},
-                 {{"name", "day"}, {"to", "day"}, {"type", "date"}, {"date_format", "%Y-%m-%d"}}}}};
+                 {{"name", "day"}, {"to", "day"}, {"type", "date"}, {"date_format", "%Y-%m-%d"}},
+                 {{"name", "price"},
+                  {"to", "price"},
+                  {"type", "decimal"},
+                  {"decimal_mark", ","},
+                  {"group_mark", "."}},
+                 {{"name", "at"},
+                  {"to", "at"},
+                  {"type", "timestamp"},
+                  {"date_format", "%Y-%m-%d %H"},
+                  {"time_zone", "UTC"}}}}};
   add_rules(input, true, spec);
   return parse_file_spec(spec);
 }

@@ -16,12 +16,16 @@ ROWS = (b'K1,Quark,1.50,7,yes,20.11.2026\r\n'
         b'K2,"said ""no"",\r\nQZ",-.5e3,+007,0,1.2.2026\n'
         b'"K3", \xc3\xa9\xe2\x82\xac ,1/2,99999999999999999999,maybe,30.02.2026\r'
         b',NULL,,,,\n')
+VALUES = (b'K1,Quark,1.50,7,yes,20.11.2026,2026-11-21T18:40:00.125Z,"1.234,50",12 345,2026112118\r\n'
+          b'K2,QZ,1,1,no,1.2.2026,2026-11-21T18:40:00+01:00,"-5.678.901,2E3",1\xc2\xa0234\xe2\x80\xaf567,2026112124\r\n'
+          b'K3,QZ,1,1,no,1.2.2026,2026-11-21T18:40:60-0330,"0.500",1 23,20261121\r\n')
 # Delimiter, quote, lenient, header, required, trim, columns, other columns, encoding, actions, checks,
 # cut, limit.
 CSV = {"given": [0, 0, 0, 0, 1, 1, 5, 0, 0, 1, 7, 0, 40], "own": [0, 0, 0, 1, 0, 0, 5, 2, 0, 2, 112, 7, 9],
        "none": [0, 0, 1, 2, 0, 1, 5, 1, 1, 1, 24, 200, 200], "lenient": [0, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 3, 1]}
 JSON_LINES = (b'{"code":"K1","n\xc3\xa4me\\"":"\\u00e9\\ud83c\\udf5e\\n","qty":1.50,"count":7,"on":true,"day":"2026-11-20"}\n'
               b'{"code": "QZ" ,"qty": "1e3", "other": [1, {"a": null, "QZ": "QZ"}], "on": "no"}\r\n'
+              b'{"code":"V","price":"1.234,50","at":"2026-11-21 18"}\n{"code":"W","price":1.234,"at":"2026-11-21 24"}\n'
               b'{"code":null}\n\n{"on":false,"day":"2026-02-30"}\n{}\n[1]\n{"code":"a","code":"b"}')
 NAMES = [b"\0processed_2026-11-20T23_59_59_123456_raw_recipe_line-part00012.csv",
          b"\0unprocessed_2024-02-29T00_00_00_000000_raw_a.json", b"\0/x/Liefer.CSV",
@@ -35,6 +39,8 @@ NAMES = [b"\0processed_2026-11-20T23_59_59_123456_raw_recipe_line-part00012.csv"
 def csv_seeds():
     for name, options in CSV.items():
         yield name, bytes(options) + ROWS
+    yield "values", bytes(CSV["given"][:6] + [9] + CSV["given"][7:]) + VALUES
+    yield "values_windows", bytes(CSV["none"][:6] + [9, 1, 2] + CSV["none"][9:]) + VALUES.replace(b"Quark", b"\x80 \x9f")
     yield "own_header", bytes(CSV["own"]) + b'\xef\xbb\xbfname;code,qty,"code",count,on,day,QZ\n' + ROWS
     for name, encoding in {"utf_16le": 3, "utf_16be": 4}.items():
         options = CSV["given"][:8] + [encoding] + CSV["given"][9:]
@@ -48,7 +54,8 @@ def csv_seeds():
 def fixed_width_seeds():
     places = [0, 3, 4, 15, 20, 6, 13, 7]  # each one less: the columns' starts and widths
     line = b"K001Quark, mager    001.5020261120 QZ"
-    for name, options in {"plain": [0, 0, 0, 0], "header": [1, 0, 1, 1], "windows": [1, 1, 0, 1]}.items():
+    for name, options in {"plain": [0, 0, 0, 0], "header": [1, 0, 1, 1], "windows": [1, 1, 0, 1],
+                          "latin": [0, 2, 0, 1]}.items():
         yield name, bytes(options + places + [options[0], 19, 5]) + b"\r\n".join([line, line[:20], line.replace(b"ar", b"\xc3\xa9"), b"\0"])
 
 

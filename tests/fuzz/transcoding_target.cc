@@ -144,6 +144,13 @@ void claim_iso_8859_1(std::string_view text, unsigned cut_seed) {
     append_single_bytes(Encoding::kIso88591, piece, made);
   });
   claim(made == expected.utf8, "a byte is its own code point");
+  std::size_t control = 0;
+  while (control < text.size() && (static_cast<unsigned char>(text[control]) < 0x80 ||
+                                   static_cast<unsigned char>(text[control]) > 0x9F)) {
+    ++control;
+  }
+  claim(find_c1_byte(text) == (control < text.size() ? control : std::string_view::npos),
+        "the first control character above ASCII");
 }
 
 void claim_utf16(std::string_view text, bool is_big, unsigned cut_seed) {
@@ -170,6 +177,12 @@ void claim_utf16(std::string_view text, bool is_big, unsigned cut_seed) {
   feed_in_cuts(text, cut_seed, [&](std::string_view piece) { take(transcoder.feed(piece)); });
   take(transcoder.finish());
   claim(utf8 == expected.utf8, "UTF-16 becomes what the plain reading makes of it");
+  std::string back;
+  append_utf16(
+      is_big ? Utf16Transcoder::ByteOrder::kBigEndian : Utf16Transcoder::ByteOrder::kLittleEndian,
+      utf8, back);
+  claim(back.substr(0, text.size() / 2 * 2) == text.substr(0, text.size() / 2 * 2),
+        "... and UTF-16 again, unit by unit");
 }
 
 }  // namespace

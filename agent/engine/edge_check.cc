@@ -40,7 +40,7 @@ std::string to_text(const nlohmann::json& report) {
 
 }  // namespace
 
-/// Begins its file with the first row, and gives up for good when one cannot be written.
+/// Begins its file with the first bytes, and gives up for good when some cannot be written.
 class EdgeCheck::Quarantine {
  public:
   Quarantine(FileSystem& files, std::filesystem::path state_folder, const PathRecord& path)
@@ -48,14 +48,12 @@ class EdgeCheck::Quarantine {
         state_folder_(std::move(state_folder)),
         name_(std::string(kQuarantineFolderName) + "/" + quarantine_name(path)) {}
 
-  void take(const QuarantinedRow& row) {
+  void write(std::string_view bytes) {
     if (has_failed_) return;
     guarded([&] {
       if (!file_) file_ = files_.stage(state_folder_ / name_, FileMode::kPrivate);
-      bytes_ += static_cast<std::int64_t>(row.bytes.size()) + 1;
-      if (bytes_ > kQuarantineBytesMax) return;
-      file_->write(row.bytes);
-      file_->write("\n");
+      bytes_ += static_cast<std::int64_t>(bytes.size());
+      if (bytes_ <= kQuarantineBytesMax) file_->write(bytes);
     });
   }
   /// The file's name below the state folder, or "" when there is none.
@@ -89,7 +87,7 @@ EdgeCheck::EdgeCheck(FileSystem& files, std::filesystem::path state_folder, cons
       spec_version_(match.version),
       preflight_(spec_),
       quarantine_(std::make_unique<Quarantine>(files, std::move(state_folder), path)) {
-  preflight_.set_quarantine([this](const QuarantinedRow& row) { quarantine_->take(row); });
+  preflight_.write_quarantine([this](std::string_view bytes) { quarantine_->write(bytes); });
 }
 
 EdgeCheck::~EdgeCheck() = default;

@@ -20,7 +20,8 @@
 
 namespace waybill {
 
-/// Below the state folder: copies of the rows that were set aside.
+/// Below the state folder: the rows that were set aside, each file like the export it came from
+/// (core/preflight/quarantine_writer.h).
 inline constexpr const char* kQuarantineFolderName = "quarantine";
 /// Of one file at most so many bytes of them are kept.
 inline constexpr std::int64_t kQuarantineBytesMax = std::int64_t{64} << 20;

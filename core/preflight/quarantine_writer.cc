@@ -19,9 +19,13 @@ QuarantineWriter::QuarantineWriter(Encoding encoding, Write write)
 
 void QuarantineWriter::take(const QuarantinedRow& row) {
   if (rows_++ == 0) {
-    write_(kMarks.at(static_cast<std::size_t>(row.form.mark)));
-    write(row.form.header);
-    if (!row.form.header.empty()) write(row.form.line_end);
+    if (row.form.mark != ByteOrderMark::kNone) {
+      write_(kMarks.at(static_cast<std::size_t>(row.form.mark)));
+    }
+    if (!row.form.header.empty()) {
+      write(row.form.header);
+      write(row.form.line_end);
+    }
   } else {
     write(row.form.line_end);
   }

@@ -101,7 +101,7 @@ class BadInputTest(LoopTest):
         self.assertEqual((edge["outcome"], edge["groups"]), ("accepted", report["groups"]))
         trace = json.loads(self.agent_.run("trace", "mild_1.csv", "--json").stdout)["versions"][0]["preflight"]
         kept = self.agent_.folder / "state" / trace["quarantine_file"]
-        self.assertEqual((kept.read_bytes(), kept.stat().st_mode & 0o777), (b"M2\n,MARKER-c\n", 0o600))
+        self.assertEqual((kept.read_bytes(), kept.stat().st_mode & 0o777), (b"code,name\nM2\n,MARKER-c\n", 0o600))
         self.assertEqual([(group["rule"], group["count"]) for group in report["groups"]],
                          [("row-ragged", 1), ("value-missing", 1), ("line-ends-mixed", 1)])
 
@@ -111,7 +111,7 @@ class BadInputTest(LoopTest):
         done = self.agent_.run("check", str(path), "--json", "--quarantine", str(self.folder / "aside.csv"))
         desk = json.loads(done.stdout)
         self.assertEqual(desk["groups"], report["groups"])
-        self.assertEqual((self.folder / "aside.csv").read_bytes(), b"M2\n,MARKER-c\n")
+        self.assertEqual((self.folder / "aside.csv").read_bytes(), b"code,name\nM2\n,MARKER-c\n")
         self.assertNotIn("MARKER", done.stdout + done.stderr + json.dumps(report))
 
     def test_what_its_spec_refuses_never_leaves_the_agency(self):

@@ -222,7 +222,9 @@ void Hasher::commit() {
              std::to_string(plan.size_bytes) + " bytes, " + done[i].file_tag.value + ", SHA-256 " +
              plan.original_sha256.substr(0, 12) + parts + ")");
     const std::optional<PreflightRecord>& preflight = done[i].preflight;
-    if (!preflight || preflight->finding_count == 0) continue;
+    const bool is_told_already =
+        discoveries[i] == Discovery::kSame || discoveries[i] == Discovery::kStaysRefused;
+    if (!preflight || preflight->finding_count == 0 || is_told_already) continue;
     log_warning(done[i].relative_path + ": " + preflight_sentence(*preflight) +
                 "; see waybill trace");
   }

@@ -71,13 +71,22 @@ class FixturesTest(LoopTest):
             self.assertRegex(row["content_sha256"], "^[0-9a-f]{64}$")
             self.assertTrue(row["job_key"].startswith("harbor-kitchen-"))
 
-    def test_a_validation_report_is_kept_for_every_file_that_was_read(self):
+    def test_a_report_is_kept_for_every_file_that_was_read_at_either_end(self):
         self.registered("harbor-kitchen", "components_20261120_no_code.csv", {"refused"})
         reports = self.loop.database.rows("""
-            SELECT a.content FROM ingest.artifact a JOIN ingest.job_file f USING (job_file_id)
-             WHERE a.kind = 'validation_report' AND f.relative_path = 'components_20261120_no_code.csv'""")
-        self.assertEqual(len(reports), 1)
-        self.assertEqual(reports[0]["content"]["findings"][0]["row"], 23)
+            SELECT a.kind, a.content FROM ingest.artifact a JOIN ingest.job_file f USING (job_file_id)
+             WHERE f.relative_path = 'components_20261120_no_code.csv'""")
+        self.assertEqual([report["kind"] for report in reports], ["preflight_report"])
+        self.assertEqual(reports[0]["content"]["groups"][0]["places"][0]["row"], 23)
+        staged = """
+            SELECT f.relative_path, array_agg(a.kind ORDER BY a.kind) AS kinds, max(f.rows_staged) AS staged,
+                   max((a.content -> 'rows')::bigint) AS most, min((a.content -> 'rows')::bigint) AS least
+              FROM ingest.job_file f LEFT JOIN ingest.artifact a USING (job_file_id)
+             WHERE f.staged_at IS NOT NULL GROUP BY f.job_file_id"""
+        self.wait(lambda: len(self.loop.database.rows(staged)) > 3, "files staged")
+        for file in self.loop.database.rows(staged):
+            self.assertEqual(file["kinds"], ["preflight_report", "validation_report"], file["relative_path"])
+            self.assertEqual((file["least"], file["most"]), (file["staged"], file["staged"]), file["relative_path"])
 
 
 if __name__ == "__main__":

@@ -131,7 +131,10 @@ class WireSchemaTest(LoopTest):
         agent.write("parties_20261121_bad.csv", (HEADER + "P1,\"open,supplier,,,,DE,,\n").encode())
         agent.start()
         self.registered("harbor-kitchen", "parties_20261121_first.csv", {"archived"})
-        self.registered("harbor-kitchen", "parties_20261121_bad.csv", {"refused"})
+        self.registered("harbor-kitchen", "parties_20261121_bad.csv", {"refused"})  # at the agency, unsent
+        self.loop.database.run("SET ROLE service_role; SELECT ingest.put_setting('preflight', '\"report\"', 'test')")
+        agent.write("parties_20261121_worse.csv", (HEADER + "P4,\"open,supplier,,,,DE,,\n").encode())
+        self.registered("harbor-kitchen", "parties_20261121_worse.csv", {"refused"})  # at central, sent
         agent.write("parties_20261122_same.csv", party)
         self.registered("harbor-kitchen", "parties_20261122_same.csv", {"duplicate"})
         self.called("ingest_close_job")
@@ -167,12 +170,12 @@ class WireSchemaTest(LoopTest):
             INSERT INTO ingest.tenant_user (tenant_id, user_id, role)
             SELECT tenant_id, '{user}', 'operator' FROM ingest.tenant WHERE slug = 'harbor-kitchen'""")
         person, stranger = self.bearer(user), self.bearer(str(uuid.uuid4()))
-        bad = self.registered("harbor-kitchen", "parties_20261121_bad.csv", {"refused"})["job_file_id"]
+        bad = self.registered("harbor-kitchen", "parties_20261121_worse.csv", {"refused"})["job_file_id"]
         self.assertEqual(self.rpc("ingest_deliveries", {"tenant": "harbor-kitchen", "days": 30}, person), 200)
         self.assertNotEqual(self.rpc("ingest_deliveries", {"tenant": "harbor-kitchen"}, stranger), 200)
         decision = {"action": "retry", "tenant": "harbor-kitchen", "job_file_id": bad, "reason": "once more"}
         self.assertEqual(self.rpc("ingest_decide", decision, person), 200)
-        self.registered("harbor-kitchen", "parties_20261121_bad.csv", {"refused"})
+        self.registered("harbor-kitchen", "parties_20261121_worse.csv", {"refused"})
         self.assertEqual(self.rpc("ingest_decide", {**decision, "action": "skip"}, person), 200)
         self.assertNotEqual(self.rpc("ingest_decide", {**decision, "job_file_id": str(uuid.uuid4())}, person), 200)
 

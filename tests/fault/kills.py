@@ -30,6 +30,7 @@ BACKLOG_MAX = 12          # unsettled exports of a lane; more wait
 CONNECTIONS = """(SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
                    AND backend_type = 'client backend') AS connection"""
 
+PREFLIGHT_ROUNDS = 10
 Round = collections.namedtuple("Round", "number victim lane line request moment pause_s")
 
 
@@ -111,12 +112,20 @@ class Kills:
         for exporter in self.exporters:
             exporter.start()
         for step in schedule(self.seed, kills, len(self.lanes)):
+            if step.number % PREFLIGHT_ROUNDS == 0:  # bad files are refused at either end in turn
+                self._put_preflight("stop" if step.number // PREFLIGHT_ROUNDS % 2 else "report")
             log(self.round(step))
         for exporter in self.exporters:
             exporter.over.set()
             exporter.join()
             if exporter.failure:
                 raise exporter.failure
+
+    def _put_preflight(self, value):
+        try:
+            self.central.put_setting("preflight", f'"{value}"')
+        except LoopError as error:  # the database may be starting again
+            print(f"preflight stays as it was: {error}", flush=True)
 
     def round(self, step):
         """Kills one victim at its moment and starts it again; a line for the log."""

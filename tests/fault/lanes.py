@@ -24,6 +24,7 @@ __all__ = ["Central", "Lane", "LoopError", "ROOT", "SETTLED", "wait_until"]
 SETTLED = {"processed", "archived", "refused", "duplicate", "superseded", "vanished"}
 SETTINGS = {  # small, so that small files travel in chunks as large ones do
     "resumable_above_bytes": "16384", "upload_chunk_bytes": "16384", "set_wait_s": "20",
+    "preflight": '"report"',  # bad files travel, too, and central refuses them
 }
 SWEEP_TIMEOUT_S = 120
 AGENT = {  # as fast as the configuration allows
@@ -50,11 +51,13 @@ class Central:
     def start(self):
         self.loop.start([], worker=False)
         for name, value in SETTINGS.items():
-            if self.loop.database.value(f"SELECT count(*) AS n FROM ingest.setting WHERE name = '{name}'"):
-                self.loop.database.run(f"SET ROLE service_role; SELECT ingest.put_setting('{name}', '{value}', 'fault test')")
+            self.put_setting(name, value)
         self.line = FaultProxy(self.loop.port, key_of=lane_of)
         self.start_worker()
         return self
+
+    def put_setting(self, name, value):
+        self.loop.database.run(f"SET ROLE service_role; SELECT ingest.put_setting('{name}', '{value}', 'fault test')")
 
     def start_worker(self):
         direct, self.loop.project_url = self.loop.project_url, self.line.url
@@ -74,7 +77,7 @@ class Central:
         unwanted = left()
         self.line.reset()
         for name, value in (("orphan_grace_s", 0), ("orphan_walk_s", 1)):
-            self.loop.database.run(f"SET ROLE service_role; SELECT ingest.put_setting('{name}', '{value}', 'fault test')")
+            self.put_setting(name, value)
         deadline = time.monotonic() + SWEEP_TIMEOUT_S
         while left() and time.monotonic() < deadline:
             time.sleep(0.5)

@@ -230,24 +230,20 @@ void parse_split(const ConfigObject& object, FileSpec& spec) {
   }
 }
 
-void check_places(const FileSpec& spec) {
+/// Places go with fixed width only. A dump's numbers are the database's own and have no marks; a
+/// text in it that looks like one stays text.
+void check_columns(const FileSpec& spec) {
   const bool is_fixed = spec.format == FileFormat::kFixedWidth;
-  for (std::size_t i = 0; i < spec.columns.size(); ++i) {
-    const bool has_place = spec.columns[i].start > 0 && spec.columns[i].width > 0;
-    const bool has_none = spec.columns[i].start == 0 && spec.columns[i].width == 0;
-    require(is_fixed ? has_place : has_none, "columns[" + std::to_string(i) + "]",
-            is_fixed ? "needs start and width with format fixed_width"
-                     : "has start or width, which go with format fixed_width only");
-  }
-}
-
-/// A dump's numbers are the database's own; a text in it that looks like one stays text.
-void check_marks(const FileSpec& spec) {
-  if (spec.format != FileFormat::kSqlite && spec.format != FileFormat::kSqlDump) return;
+  const bool is_dump = spec.format == FileFormat::kSqlite || spec.format == FileFormat::kSqlDump;
   for (std::size_t i = 0; i < spec.columns.size(); ++i) {
     const ColumnSpec& column = spec.columns[i];
-    require(NumberMarks{column.decimal_mark, column.group_mark}.are_plain(),
-            "columns[" + std::to_string(i) + "]",
+    const std::string place = "columns[" + std::to_string(i) + "]";
+    const bool has_place = column.start > 0 && column.width > 0;
+    const bool has_none = column.start == 0 && column.width == 0;
+    require(is_fixed ? has_place : has_none, place,
+            is_fixed ? "needs start and width with format fixed_width"
+                     : "has start or width, which go with format fixed_width only");
+    require(!is_dump || NumberMarks{column.decimal_mark, column.group_mark}.are_plain(), place,
             "has decimal_mark or group_mark, which do not go with formats sqlite and sql_dump");
   }
 }
@@ -286,8 +282,7 @@ FileSpec parse_file_spec(const json& value) {
   parse_container(object, spec);
   spec.dialect = parse_dialect(object);
   spec.columns = parse_columns(object.need("columns"));
-  check_places(spec);
-  check_marks(spec);
+  check_columns(spec);
   spec.other_columns = static_cast<OtherColumns>(object.choice("other_columns", kOtherColumns));
   const bool has_names =
       spec.header || spec.format == FileFormat::kJsonLines || !spec.table.empty();

@@ -49,8 +49,8 @@ void ColumnProfile::add(std::string_view text, ValueSource source) {
   }
   ++filled_;
   longest_ = std::max(longest_, content.size());
-  const bool is_number = is_ascii_digit(content.back());
-  if (is_number && content.size() > 1 && content[0] == '0' && is_ascii_digit(content[1])) {
+  const bool ends_in_digit = is_ascii_digit(content.back());
+  if (ends_in_digit && content.size() > 1 && content[0] == '0' && is_ascii_digit(content[1])) {
     ++leading_zeros_;
   }
   for (Candidate& candidate : candidates_) {
@@ -71,16 +71,7 @@ void ColumnProfile::try_on(Candidate& candidate, std::string_view content, Value
                                    static_cast<std::size_t>(out - scratch_.data()));
     candidate.readings = 31 * candidate.readings + std::hash<std::string_view>{}(reading);
   }
-  if (spec.group_mark == 0) return;
-  const std::size_t decimal_at =
-      spec.type == ColumnType::kDecimal ? content.find(spec.decimal_mark) : std::string_view::npos;
-  const std::string_view whole = content.substr(0, decimal_at);
-  const auto digits = std::count_if(whole.begin(), whole.end(), is_ascii_digit);
-  const bool has_marks = whole.find_first_of(kMarks) != std::string_view::npos;
-  const std::size_t marks = has_marks ? static_cast<std::size_t>(digits - 1) / 3 : 0;
-  candidate.group_marks_min = std::min(candidate.group_marks_min, marks);
-  candidate.group_marks_max = std::max(candidate.group_marks_max, marks);
-  if (marks > 0 && decimal_at != std::string_view::npos) candidate.has_both_marks = true;
+  if (spec.group_mark != 0) candidate.count_groups(content);
 }
 
 void ColumnProfile::count_distinct(std::string_view text) {
@@ -97,6 +88,19 @@ void ColumnProfile::count_distinct(std::string_view text) {
 bool ColumnProfile::is_unique() const {
   return filled_ > 0 && static_cast<std::int64_t>(distinct_.size()) == filled_ &&
          distinct_.size() <= kDistinctMax;
+}
+
+void ColumnProfile::Candidate::count_groups(std::string_view content) {
+  const ColumnSpec& spec = value.spec();
+  const std::size_t decimal_at =
+      spec.type == ColumnType::kDecimal ? content.find(spec.decimal_mark) : std::string_view::npos;
+  const std::string_view whole = content.substr(0, decimal_at);
+  const auto digits = std::count_if(whole.begin(), whole.end(), is_ascii_digit);
+  const bool has_marks = whole.find_first_of(kMarks) != std::string_view::npos;
+  const std::size_t marks = has_marks ? static_cast<std::size_t>(digits - 1) / 3 : 0;
+  group_marks_min = std::min(group_marks_min, marks);
+  group_marks_max = std::max(group_marks_max, marks);
+  if (marks > 0 && decimal_at != std::string_view::npos) has_both_marks = true;
 }
 
 /// Codes such as "555 123" look like groups, too, but all have the same number of them.

@@ -62,6 +62,7 @@ class ColumnProfile {
     std::size_t group_marks_max = 0;
     bool has_both_marks = false;
 
+    void count_groups(std::string_view content);
     [[nodiscard]] bool has_sure_groups() const;
   };
 

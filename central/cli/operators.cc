@@ -48,11 +48,6 @@ constexpr const char* kListAgents = R"sql(
    WHERE t.slug = $1 GROUP BY t.tenant_id
 )sql";
 
-// $1 a zone's name: no row when PostgreSQL knows it.
-constexpr const char* kUnknownTimeZone = R"sql(
-  SELECT 1 WHERE NOT EXISTS (SELECT FROM pg_timezone_names WHERE lower(name) = lower($1))
-)sql";
-
 /// SQLSTATE PGRST with our body as JSON is how ingest.refuse() speaks.
 [[noreturn]] void rethrow(std::string_view operation, const pg::PgError& error) {
   const auto body = nlohmann::json::parse(error.message(), nullptr, false);
@@ -86,7 +81,6 @@ pg::Result Operators::call(std::string_view operation, std::string_view sql,
 Operators::Agency Operators::put_agency(const AgencyFolder& folder) {
   Agency out;
   out.slug = folder.slug;
-  check_time_zones(folder);
   pg::Transaction transaction(connection_);
   call("register the agency", "SELECT ingest.create_tenant($1, $2, $3)",
        {folder.slug, folder.display_name, folder.time_zone});
@@ -110,18 +104,6 @@ Operators::Agency Operators::put_agency(const AgencyFolder& folder) {
   if (!version.empty() && !version.is_null(0, 0)) out.plan_version = version.integer(0, 0);
   transaction.commit();
   return out;
-}
-
-/// Staged times carry the name of their zone; whoever casts one with a wrong name fails.
-void Operators::check_time_zones(const AgencyFolder& folder) {
-  for (const AgencyFolder::Spec& spec : folder.specs) {
-    for (std::size_t i = 0; i < spec.spec.columns.size(); ++i) {
-      const std::string& zone = spec.spec.columns[i].time_zone;
-      if (zone.empty() || call("look up a time zone", kUnknownTimeZone, {zone}).empty()) continue;
-      throw Error(error_code::kSpecInvalid, "put the file spec", spec.spec.file_tag.value,
-                  "columns[" + std::to_string(i) + "].time_zone is none that PostgreSQL knows");
-    }
-  }
 }
 
 std::vector<std::string> Operators::tags_in_force(const std::string& slug) {

@@ -89,7 +89,6 @@ class Operators {
                                                std::int64_t source_row);
 
  private:
-  void check_time_zones(const AgencyFolder& folder);
   [[nodiscard]] std::vector<std::string> tags_in_force(const std::string& slug);
   [[nodiscard]] nlohmann::json report(std::string_view operation, std::string_view sql,
                                       const pg::Params& params);

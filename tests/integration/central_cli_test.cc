@@ -170,24 +170,6 @@ TEST_CASE("agency put: all or nothing, and the same folder again changes nothing
   CHECK(agencies() == 1);
 }
 
-TEST_CASE("agency put: a time zone that PostgreSQL does not know is named", "[operators]") {
-  cli::Operators operators(PrivatePostgres::shared().fresh_database(), "tester");
-  const Folder folder;
-  folder.write("_agency.json", kAgency);
-  const auto put = [&](const std::string& zone) {
-    folder.write("party.json", R"({"file_tag": "party", "entity": "party", "file_name": "p*.csv",
-        "columns": [{"name": "Code", "to": "code"}, {"name": "At", "to": "at", "type": "timestamp",
-        "date_format": "%Y-%m-%d %H:%M", "time_zone": ")" +
-                                   zone + R"("}]})");
-    return caught([&] { (void)operators.put_agency(cli::read_agency_folder(folder.path)); });
-  };
-  const Caught bad = put("Europe/Pariss");
-  CHECK(bad.code == "WB-3014");
-  CHECK(bad.what.find("columns[1].time_zone") != std::string::npos);
-  CHECK(put("Europe/Paris").code == "no error");
-  CHECK(put("utc").code == "no error");
-}
-
 TEST_CASE("operators: refusals keep the registry's code and its own way out", "[operators]") {
   const std::string url = PrivatePostgres::shared().fresh_database();
   cli::Operators operators(url, "tester");

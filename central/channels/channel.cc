@@ -19,6 +19,7 @@ class TextChannel final : public Channel {
   TextChannel(const FileSpec& spec, RowSink sink, std::int64_t first_source_row)
       : reader_(spec, std::move(sink), first_source_row) {}
 
+  void set_quarantine(QuarantineSink sink) override { reader_.set_quarantine(std::move(sink)); }
   void feed(std::string_view bytes) override { reader_.feed(bytes); }
   void finish() override { reader_.finish(); }
   [[nodiscard]] const std::vector<Finding>& findings() const override { return reader_.findings(); }

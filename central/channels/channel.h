@@ -46,6 +46,8 @@ class Channel {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
+  /// Takes the records that are set aside, as they stand in the unpacked content; before feed().
+  virtual void set_quarantine(QuarantineSink sink) = 0;
   virtual void feed(std::string_view bytes) = 0;
   virtual void finish() = 0;
   [[nodiscard]] virtual const std::vector<Finding>& findings() const = 0;

@@ -26,6 +26,7 @@ class QuirkChannel final : public Channel {
   QuirkChannel(std::unique_ptr<Quirk> quirk, std::unique_ptr<Channel> content)
       : quirk_(std::move(quirk)), content_(std::move(content)) {}
 
+  void set_quarantine(QuarantineSink sink) override { content_->set_quarantine(std::move(sink)); }
   void feed(std::string_view bytes) override {
     fed_bytes_ += static_cast<std::int64_t>(bytes.size());
     quirk_->feed(bytes, sink_);

@@ -30,6 +30,7 @@ class SqlDumpChannel final : public Channel, private SqlListener, private SqlTab
         lexer_(*this),
         statements_(spec.table, lexer_, *this) {}
 
+  void set_quarantine(QuarantineSink sink) override { rows_.set_quarantine(std::move(sink)); }
   void feed(std::string_view bytes) override;
   void finish() override;
   [[nodiscard]] const std::vector<Finding>& findings() const override { return rows_.findings(); }

@@ -70,6 +70,7 @@ class SqliteChannel final : public Channel {
         rows_(spec, std::move(sink), first_source_row),
         scratch_(options.scratch_folder) {}
 
+  void set_quarantine(QuarantineSink sink) override { rows_.set_quarantine(std::move(sink)); }
   void feed(std::string_view bytes) override {
     if (head_.size() < kMagic.size()) head_ += bytes.substr(0, kMagic.size() - head_.size());
     fed_bytes_ += static_cast<std::int64_t>(bytes.size());

@@ -22,6 +22,7 @@ class WrappedChannel : public Channel {
   WrappedChannel(std::unique_ptr<Channel> content, const ChannelOptions& options)
       : content_(std::move(content)), options_(options) {}
 
+  void set_quarantine(QuarantineSink sink) override { content_->set_quarantine(std::move(sink)); }
   [[nodiscard]] const std::vector<Finding>& findings() const override {
     return own_.is_refused() ? own_.kept() : content_->findings();
   }

@@ -164,7 +164,8 @@ void RecordRows::read_record(const CsvRecord& record) {
   row_is_set_aside_ = false;
   ++rows_quarantined_;
   if (!quarantine_) return;
-  quarantine_({row_of(record.number), byte_offset_of(record), record.bytes, form()});
+  quarantine_({row_of(record.number), byte_offset_of(record), record.bytes, record.line,
+               set_aside_by_, form()});
 }
 
 FileForm RecordRows::form() const {
@@ -180,7 +181,10 @@ void RecordRows::read_row(const CsvRecord& record) {
 }
 
 void RecordRows::add_finding(Finding finding) {
-  if (findings_.add(std::move(finding)) == RuleAction::kQuarantineRow) row_is_set_aside_ = true;
+  const ErrorCode* const code = finding.code;
+  if (findings_.add(std::move(finding)) != RuleAction::kQuarantineRow) return;
+  if (!row_is_set_aside_) set_aside_by_ = code;
+  row_is_set_aside_ = true;
 }
 
 bool RecordRows::has_good_encoding(const CsvRecord& record) {

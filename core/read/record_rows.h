@@ -102,7 +102,8 @@ class RecordRows {
   std::int64_t rows_ = 0;
   std::int64_t records_ = 0;
   std::int64_t rows_quarantined_ = 0;
-  bool row_is_set_aside_ = false;    ///< the open record has a finding that asks for it
+  bool row_is_set_aside_ = false;            ///< the open record has a finding that asks for it
+  const ErrorCode* set_aside_by_ = nullptr;  ///< that finding's code
   std::int64_t problem_record_ = 0;  ///< the last record that a character of it makes unreadable
   QuarantineSink quarantine_;
   ByteOrderMark mark_ = ByteOrderMark::kNone;

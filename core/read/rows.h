@@ -79,8 +79,12 @@ struct FileForm {
 struct QuarantinedRow {
   std::int64_t source_row = 0;
   std::int64_t byte_offset = 0;
-  std::string_view bytes;  ///< as the reader has them: UTF-16 as UTF-8; without the line end
-  FileForm form;
+  /// As the reader has them: UTF-16 as UTF-8; without the line end. Empty for a row of a dump,
+  /// which is values, not a text.
+  std::string_view bytes;
+  std::int64_t line = 0;            ///< 0: a row of a database, which has no lines
+  const ErrorCode* code = nullptr;  ///< of the first finding that set it aside
+  FileForm form;                    ///< of the file; of a dump nothing
 };
 
 /// How one column was filled, over all records that had the right number of fields.

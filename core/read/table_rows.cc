@@ -56,7 +56,14 @@ void TableRows::take_row(Values values, TablePlace place) {
   ++rows_;
   row_is_set_aside_ = false;
   if (has_good_text(values, place)) read_row(values, place);
-  if (row_is_set_aside_) ++rows_quarantined_;
+  end_row(place);
+}
+
+void TableRows::end_row(TablePlace place) {
+  if (!row_is_set_aside_) return;
+  ++rows_quarantined_;
+  if (!quarantine_) return;
+  quarantine_({rows_ + first_source_row_ - 1, place.byte_offset, {}, place.line, set_aside_by_});
 }
 
 void TableRows::read_row(Values values, TablePlace place) {
@@ -101,7 +108,7 @@ void TableRows::refuse_row(const ErrorCode& code, std::string message, TablePlac
   ++rows_;
   row_is_set_aside_ = false;
   find_value(code, std::move(message), place, column);
-  if (row_is_set_aside_) ++rows_quarantined_;
+  end_row(place);
 }
 
 void TableRows::refuse_file(const ErrorCode& code, std::string message, TablePlace place) {
@@ -118,7 +125,9 @@ void TableRows::find_value(const ErrorCode& code, std::string message, TablePlac
     finding.column = builder_.map().field_name(column);
     finding.column_number = static_cast<std::int32_t>(column + 1);
   }
-  if (findings_.add(std::move(finding)) == RuleAction::kQuarantineRow) row_is_set_aside_ = true;
+  if (findings_.add(std::move(finding)) != RuleAction::kQuarantineRow) return;
+  if (!row_is_set_aside_) set_aside_by_ = &code;
+  row_is_set_aside_ = true;
 }
 
 void TableRows::find_known_keys(TablePlace place) {

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/file_spec.h"
@@ -32,6 +33,8 @@ class TableRows {
 
   TableRows(const FileSpec& spec, RowSink sink, std::int64_t first_source_row);
 
+  /// Takes the rows that are set aside, without bytes; before start().
+  void set_quarantine(QuarantineSink sink) { quarantine_ = std::move(sink); }
   /// Matches the table's columns with the spec's; false when they do not fit, as findings say.
   [[nodiscard]] bool start(std::vector<std::string> names, TablePlace place);
   /// One row, with a value for every column of the table.
@@ -53,6 +56,7 @@ class TableRows {
  private:
   [[nodiscard]] bool is_good() const { return !row_is_set_aside_ && !findings_.is_refused(); }
   void read_row(Values values, TablePlace place);
+  void end_row(TablePlace place);
   [[nodiscard]] bool has_good_text(Values values, TablePlace place);
   void find_known_keys(TablePlace place);
   void find_value(const ErrorCode& code, std::string message, TablePlace place, std::size_t column);
@@ -64,7 +68,9 @@ class TableRows {
   std::int64_t rows_ = 0;
   bool started_ = false;
   std::int64_t rows_quarantined_ = 0;
-  bool row_is_set_aside_ = false;
+  bool row_is_set_aside_ = false;            ///< the open row has a finding that asks for it
+  const ErrorCode* set_aside_by_ = nullptr;  ///< that finding's code
+  QuarantineSink quarantine_;
   bool ended_ = false;
 };
 

@@ -288,3 +288,21 @@ TEST_CASE("scratch file: a folder that cannot be used is an error, not a finding
   std::ofstream(folder.path() / "file") << "x";
   CHECK_THROWS_AS(ScratchFile(folder.path() / "file"), Error);
 }
+
+TEST_CASE("channels: rows set aside are told as they stand in the unpacked content",
+          "[channels][container]") {
+  const std::string content = "Code\nA1\nB2,x\nC3\n,\n";
+  const Shown aside = {"2 WB-3005 line 3 byte 8: B2,x", "4 WB-3005 line 5 byte 16: ,"};
+  for (const std::string container : {"none", "gzip", "zip"}) {
+    INFO(container);
+    json spec = to_json(spec_of(container));
+    spec["on_finding"] = {{"row-ragged", "quarantine_row"}};
+    const std::string bytes = container == "gzip"  ? gzip(content)
+                              : container == "zip" ? zip({{"c.csv", content}})
+                                                   : content;
+    const ReadResult result = read_channel(parse_file_spec(spec), bytes, 3);
+    CHECK(result.set_aside == aside);
+    CHECK(result.summary.rows_quarantined == 2);
+    CHECK(result.rows.size() == 2);
+  }
+}

@@ -17,6 +17,8 @@ inline ReadResult read_channel(const FileSpec& spec, std::string_view bytes,
   ReadResult result;
   const auto channel = open_channel(
       spec, [&](const StagingRow& row) { result.rows.push_back(show(row)); }, 1, options);
+  channel->set_quarantine(
+      [&](const QuarantinedRow& row) { result.set_aside.push_back(show(row)); });
   feed_in_cuts(*channel, bytes, cut_bytes);
   take_outcome(*channel, result);
   return result;

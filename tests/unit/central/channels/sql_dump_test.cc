@@ -291,3 +291,17 @@ TEST_CASE("sql dump: rows and columns that do not fit are found with their line"
   CHECK(refusal("INSERT INTO items (code,qty,note) VALUES ('A',1," + std::string(5000, '(') +
                 std::string(5000, ')') + ");") == Shown{"WB-3007 row 1 line 1 byte 41"});
 }
+
+TEST_CASE("sql dump: rows set aside are told by their place, without bytes", "[channels][sql]") {
+  json spec = to_json(spec_of());
+  spec["on_finding"] = {{"value-missing", "quarantine_row"}, {"value-invalid", "quarantine_row"}};
+  const ReadResult result = read_channel(
+      parse_file_spec(spec),
+      "CREATE TABLE items (code text, qty numeric, note text);\n"
+      "INSERT INTO items VALUES ('A', 1, 'x'),\n(NULL, 2, 'y'),\n('C', 'many', 'z');\n");
+  REQUIRE(result.set_aside.size() == 2);
+  CHECK(result.set_aside[0].starts_with("2 WB-3006 line 3 byte "));
+  CHECK(result.set_aside[1].starts_with("3 WB-3012 line 4 byte "));
+  CHECK(result.set_aside[1].ends_with(": "));
+  CHECK(result.rows.size() == 1);
+}

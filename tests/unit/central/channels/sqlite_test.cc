@@ -153,3 +153,17 @@ TEST_CASE("sqlite: a file that is no database, cut short or damaged is refused",
   damaged.replace(damaged.size() / 2, 4096, std::string(4096, '\x5A'));
   CHECK(refusal(damaged) == Shown{"WB-3109 row 0 line 0 byte 0"});
 }
+
+TEST_CASE("sqlite: rows set aside are told by their number, without bytes", "[channels][sqlite]") {
+  json spec = to_json(spec_of());
+  spec["on_finding"] = {{"value-missing", "quarantine_row"}, {"value-invalid", "quarantine_row"}};
+  const ReadResult result = read_channel(
+      parse_file_spec(spec),
+      database(
+          "CREATE TABLE items (code TEXT, qty);"
+          "INSERT INTO items VALUES ('A', 1), (NULL, 2), ('C', 'many'), ('D', x'00'), ('E', 5);"));
+  CHECK(result.set_aside == Shown{"2 WB-3006 line 0 byte 0: ", "3 WB-3012 line 0 byte 0: ",
+                                  "4 WB-3012 line 0 byte 0: "});
+  CHECK(result.summary.rows_quarantined == 3);
+  CHECK(result.rows.size() == 2);
+}

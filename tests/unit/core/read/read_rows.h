@@ -15,6 +15,7 @@ struct ReadResult {
   std::vector<std::string> rows;      ///< "7 KEY {payload}", the key "-" when there is none
   std::vector<std::string> findings;  ///< "WB-3005 row 2 line 3 byte 17 column 2 Quantity"
   std::vector<std::string> messages;
+  std::vector<std::string> set_aside;  ///< "2 WB-3005 line 3 byte 17: its bytes"; of channels
   ReadSummary summary;
 };
 
@@ -25,6 +26,12 @@ inline std::string show(const Finding& finding) {
   if (finding.column_number > 0) text += " column " + std::to_string(finding.column_number);
   if (!finding.column.empty()) text += " " + finding.column;
   return text;
+}
+
+inline std::string show(const QuarantinedRow& row) {
+  return std::to_string(row.source_row) + " " + std::string(row.code->id) + " line " +
+         std::to_string(row.line) + " byte " + std::to_string(row.byte_offset) + ": " +
+         std::string(row.bytes);
 }
 
 inline std::string show(const StagingRow& row) {

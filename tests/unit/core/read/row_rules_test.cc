@@ -18,6 +18,7 @@ struct Result {
   std::vector<std::string> payloads;
   std::vector<std::int64_t> quarantined;  ///< source rows
   std::vector<std::string> set_aside;     ///< their bytes
+  std::vector<std::string> set_aside_at;  ///< "WB-3006@2+17": why, line and byte offset
   std::vector<std::string> codes;         ///< "WB-3006@2:warn", in order
   ReadSummary summary;
   json report;
@@ -33,6 +34,8 @@ Result read(const json& spec_json, const std::string& bytes) {
   reader.set_quarantine([&](const QuarantinedRow& row) {
     result.quarantined.push_back(row.source_row);
     result.set_aside.emplace_back(row.bytes);
+    result.set_aside_at.push_back(std::string(row.code->id) + "@" + std::to_string(row.line) + "+" +
+                                  std::to_string(row.byte_offset));
   });
   reader.expect_rows(spec.row_count);
   reader.feed(bytes);
@@ -101,6 +104,8 @@ TEST_CASE("row rules: a quarantined row is set aside as it stands, and the other
   CHECK(result.quarantined == Rows{2, 3, 4, 5, 6});
   CHECK(result.set_aside ==
         std::vector<std::string>{"2,kg,AB2,many", "3,kg", ",kg,AB4,1", "5,\xFF,AB5,1", nul});
+  CHECK(result.set_aside_at ==
+        Codes{"WB-3012@3+28", "WB-3005@4+42", "WB-3006@5+47", "WB-3004@6+57", "WB-3011@7+67"});
   CHECK(result.summary.rows == 7);
   CHECK(result.summary.rows_quarantined == 5);
   CHECK(result.summary.is_accepted());

@@ -36,7 +36,10 @@ class Staging {
 
   void feed(std::string_view bytes) { channel_->feed(bytes); }
   /// The rest of the rows; for what is read from a scratch file, all of them.
-  void finish() { channel_->finish(); }
+  void finish() {
+    channel_->finish();
+    check_reading_is_explained(channel_->summary(), claim_.relative_path);
+  }
 
   /// What the partner has to hear of first, or null when the file is good.
   [[nodiscard]] nlohmann::json refusal() const {
@@ -97,6 +100,12 @@ void log_staged(const Claim& claim, const StagedCount& count, std::int64_t start
 }
 
 }  // namespace
+
+void check_reading_is_explained(const ReadSummary& read, std::string_view file) {
+  if (read.complete || read.refusal) return;
+  throw Error(error_code::kInternal, "stage", file,
+              "the reading ended early, and no finding says why");
+}
 
 void stage_file(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold& hold) {
   const std::int64_t started_ms = SystemClock().steady_ms();

@@ -6,8 +6,13 @@
 #pragma once
 
 #include "central/worker/step_tools.h"
+#include "core/read/rows.h"
 
 namespace waybill {
+
+/// Throws WB-9001 when the reading ended early and no finding says why: what was read is not the
+/// file, and nothing of it may be staged.
+void check_reading_is_explained(const ReadSummary& read, std::string_view file);
 
 /// Reads the object through its spec's channel, checks hash and rows, and commits them, or refuses
 /// the file with the first finding. Throws as steps.h says.

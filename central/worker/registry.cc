@@ -15,6 +15,12 @@ constexpr std::string_view kFinishStage =
     "SELECT ingest.finish_stage($1::uuid, $2::bigint, $3::uuid, $4::bigint, $5::text, $6::jsonb)";
 constexpr std::string_view kRefuseFile =
     "SELECT ingest.refuse_file($1::uuid, $2::bigint, $3::uuid, $4::jsonb, $5::jsonb)";
+constexpr std::string_view kUsualRowCount = "SELECT ingest.usual_row_count($1::uuid)";
+constexpr std::string_view kKnownKeys = "SELECT ingest.known_keys($1::uuid)";
+constexpr std::string_view kRepeatedKeys = "SELECT ingest.repeated_keys($1::uuid, $2::bigint)";
+constexpr std::string_view kUnknownReferences =
+    "SELECT ingest.unknown_references($1::uuid, $2::text, ARRAY(SELECT "
+    "jsonb_array_elements_text($3::jsonb)))";
 constexpr std::string_view kFinishMove =
     "SELECT ingest.finish_move($1::uuid, $2::bigint, $3::uuid, $4::text)";
 constexpr std::string_view kFinishSplit =
@@ -83,6 +89,7 @@ Claim parse_claim(std::string_view text) {
     claim.size_bytes = from.at("size_bytes").get<std::int64_t>();
     claim.entity = from.at("entity").get<std::string>();
     claim.first_source_row = from.at("first_source_row").get<std::int64_t>();
+    claim.part_count = from.value("part_count", std::int32_t{1});
     claim.spec = from.value("spec", nlohmann::json());
     claim.skip_known_rows = from.value("skip_known_rows", false);
     claim.attempt = from.value("attempt", std::int64_t{0});
@@ -95,6 +102,17 @@ Claim parse_claim(std::string_view text) {
 
 pg::Params claim_params(const Claim& claim) {
   return {claim.tenant_id, std::to_string(claim.fence), claim.job_file_id};
+}
+
+/// What a check of the registry answers; nothing when it answers null.
+std::optional<nlohmann::json> found_json(const pg::Result& result) {
+  if (result.empty() || result.is_null(0, 0)) return std::nullopt;
+  return nlohmann::json::parse(result.text(0, 0));
+}
+
+Error not_as_agreed(std::string_view operation, const nlohmann::json::exception& error) {
+  return {error_code::kInternal, operation, "",
+          std::string("the registry's answer is not as agreed: ") + error.what()};
 }
 
 }  // namespace
@@ -211,8 +229,7 @@ std::vector<Orphan> Registry::next_orphans(std::int64_t limit) {
                          .reason = from.at("reason").get<std::string>()});
     }
   } catch (const nlohmann::json::exception& error) {
-    throw Error(error_code::kInternal, "ask for orphans", "",
-                std::string("the registry's answer is not as agreed: ") + error.what());
+    throw not_as_agreed("ask for orphans", error);
   }
   return orphans;
 }
@@ -221,6 +238,44 @@ bool Registry::finish_orphan(std::int64_t orphan_id, const std::string& problem)
   return call(kFinishOrphan,
               {std::to_string(orphan_id), problem.empty() ? std::nullopt : std::optional(problem)})
       .boolean(0, 0);
+}
+
+std::optional<UsualRowCount> Registry::usual_row_count(const Claim& claim) {
+  try {
+    const auto found = found_json(call(kUsualRowCount, {claim.job_file_id}));
+    if (!found) return std::nullopt;
+    UsualRowCount usual;
+    usual.files = found->at("files").get<std::int64_t>();
+    if (usual.files > 0) usual.median = found->at("median").get<std::int64_t>();
+    return usual;
+  } catch (const nlohmann::json::exception& error) {
+    throw not_as_agreed("ask for the usual row count", error);
+  }
+}
+
+std::optional<RowsFound> Registry::find_rows(std::string_view sql, const pg::Params& params) {
+  try {
+    const auto found = found_json(call(sql, params));
+    if (!found) return std::nullopt;
+    return RowsFound{.rows = found->at("rows").get<std::int64_t>(),
+                     .keys = found->value("keys", std::int64_t{0}),
+                     .first_rows = found->at("first_rows").get<std::vector<std::int64_t>>()};
+  } catch (const nlohmann::json::exception& error) {
+    throw not_as_agreed("ask staging for rows", error);
+  }
+}
+
+std::optional<RowsFound> Registry::known_keys(const Claim& claim) {
+  return find_rows(kKnownKeys, {claim.job_file_id});
+}
+
+std::optional<RowsFound> Registry::repeated_keys(const Claim& claim, std::int64_t unchecked_from) {
+  return find_rows(kRepeatedKeys, {claim.job_file_id, std::to_string(unchecked_from)});
+}
+
+std::optional<RowsFound> Registry::unknown_references(const Claim& claim, const std::string& entity,
+                                                      const std::vector<std::string>& keys) {
+  return find_rows(kUnknownReferences, {claim.job_file_id, entity, nlohmann::json(keys).dump()});
 }
 
 std::string Registry::fail_step(const Claim& claim, const nlohmann::json& error,

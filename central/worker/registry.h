@@ -39,9 +39,23 @@ struct Claim {
   std::int64_t size_bytes = 0;
   std::string entity;
   std::int64_t first_source_row = 1;
+  std::int32_t part_count = 1;  ///< 1: the whole file
   nlohmann::json spec;  ///< kSplit, kStage: the file spec of the version the file was opened with
   bool skip_known_rows = false;  ///< kStage: leave out rows that staging has already (history)
   std::int64_t attempt = 0;
+};
+
+/// Staged rows that a check found, and the numbers of the first of them.
+struct RowsFound {
+  std::int64_t rows = 0;
+  std::int64_t keys = 0;  ///< different keys that they name; of unknown_references()
+  std::vector<std::int64_t> first_rows;
+};
+
+/// How many rows the recent files of a tag have.
+struct UsualRowCount {
+  std::int64_t files = 0;   ///< that were looked at, at most seven
+  std::int64_t median = 0;  ///< of their rows
 };
 
 /// A stored object that no file wants any more, recorded and due to be removed.
@@ -84,6 +98,18 @@ class Registry {
   /// Where the object of a part of the claim's file belongs.
   std::string part_path(const Claim& claim, std::int32_t part_number);
 
+  // What staging knows of the rows that this transaction has added for the claim's file. Nothing:
+  // the file is none to ask this of, or not before the other parts of its original are staged.
+  std::optional<UsualRowCount> usual_row_count(const Claim& claim);
+  /// Rows whose natural key another content of the same delivery date or before has brought.
+  std::optional<RowsFound> known_keys(const Claim& claim);
+  /// Rows whose natural key an earlier row of the original has: in another part, or from row
+  /// `unchecked_from` on (0: none) in this one.
+  std::optional<RowsFound> repeated_keys(const Claim& claim, std::int64_t unchecked_from);
+  /// Rows whose payload `keys` name no staged row of the entity.
+  std::optional<RowsFound> unknown_references(const Claim& claim, const std::string& entity,
+                                              const std::vector<std::string>& keys);
+
   /// The step could not be done now: counted, and due again at the time returned (as text).
   std::string fail_step(const Claim& claim, const nlohmann::json& error, bool is_transient);
   /// Gives the lease back with the step undone and not counted; it is due again at once.
@@ -104,6 +130,7 @@ class Registry {
 
  private:
   pg::Result call(std::string_view sql, const pg::Params& params);
+  std::optional<RowsFound> find_rows(std::string_view sql, const pg::Params& params);
 
   pg::Connection& database_;
 };

@@ -4,12 +4,15 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "central/channels/channel.h"
+#include "central/worker/history_checks.h"
 #include "central/worker/staging_writer.h"
 #include "core/clock.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/read/finding_list.h"
 
 namespace waybill {
 
@@ -21,7 +24,7 @@ constexpr std::size_t kNaturalKeyBytesMax = 1000;
 /// Rows between two looks at lease and stop, where no bytes arrive meanwhile.
 constexpr std::int64_t kRowsBetweenLooks = 1024;
 
-/// Rows of the file that is being staged, and what the writer itself found wrong with them.
+/// Rows of the file that is being staged, and what was found wrong with them.
 class Staging {
  public:
   Staging(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold& hold)
@@ -32,19 +35,27 @@ class Staging {
         writer_(tools.database, claim),
         channel_(open_channel(
             spec_, [this](const StagingRow& row) { take(row); }, claim.first_source_row,
-            {.scratch_folder = tools.scratch_folder, .file_bytes = claim.size_bytes})) {}
+            {.scratch_folder = tools.scratch_folder, .file_bytes = claim.size_bytes})),
+        history_(spec_.on_finding) {}
 
   void feed(std::string_view bytes) { channel_->feed(bytes); }
-  /// The rest of the rows; for what is read from a scratch file, all of them.
+
+  /// The rest of the rows; for what is read from a scratch file, all of them. Then what the history
+  /// says of them, unless the file is refused already.
   void finish() {
     channel_->finish();
-    check_reading_is_explained(channel_->summary(), claim_.relative_path);
+    const ReadSummary read = channel_->summary();
+    check_reading_is_explained(read, claim_.relative_path);
+    if (read.refusal || key_too_long_row_ != 0) return;
+    count_ = finish_writing(read);
+    check_may_go_on(tools_, claim_, hold_);
+    check_history(tools_.registry, claim_, spec_, read, history_);
   }
 
   /// What the partner has to hear of first, or null when the file is good.
   [[nodiscard]] nlohmann::json refusal() const {
     nlohmann::json error;
-    const ReadSummary summary = channel_->summary();
+    const ReadSummary summary = whole_summary();
     if (summary.refusal) {
       error = to_json(*summary.refusal);
       error["count"] = summary.findings_count;
@@ -58,12 +69,26 @@ class Staging {
     return error;
   }
 
-  [[nodiscard]] nlohmann::json report() const { return validation_report(spec_, *channel_); }
+  [[nodiscard]] nlohmann::json report() const {
+    std::vector<Finding> findings = channel_->findings();
+    findings.insert(findings.end(), history_.kept().begin(), history_.kept().end());
+    nlohmann::json report = validation_report(spec_, findings, whole_summary());
+    if (claim_.skip_known_rows) report["rows_skipped"] = count_.skipped;
+    return report;
+  }
+
+  [[nodiscard]] const StagedCount& count() const { return count_; }
+
+ private:
+  [[nodiscard]] ReadSummary whole_summary() const {
+    ReadSummary summary = channel_->summary();
+    history_.append_to(summary);
+    return summary;
+  }
 
   /// Ends the COPY; throws WB-5003 unless the server took every row that was read.
-  [[nodiscard]] StagedCount finish_writing() {
+  [[nodiscard]] StagedCount finish_writing(const ReadSummary& summary) {
     const StagedCount count = writer_.finish();
-    const ReadSummary summary = channel_->summary();
     const std::int64_t read = summary.rows - summary.rows_quarantined;
     if (count.rows + count.skipped != read) {
       throw Error(error_code::kStagingCountMismatch, "stage", claim_.relative_path,
@@ -72,7 +97,6 @@ class Staging {
     return count;
   }
 
- private:
   void take(const StagingRow& row) {
     if (++rows_taken_ % kRowsBetweenLooks == 0) check_may_go_on(tools_, claim_, hold_);
     if (row.natural_key && row.natural_key->size() > kNaturalKeyBytesMax) {
@@ -90,6 +114,8 @@ class Staging {
   std::int64_t rows_taken_ = 0;
   std::int64_t key_too_long_row_ = 0;  ///< first row with a natural key beyond the limit; 0: none
   std::unique_ptr<Channel> channel_;
+  StagedCount count_;
+  FindingList history_;
 };
 
 void log_staged(const Claim& claim, const StagedCount& count, std::int64_t started_ms) {
@@ -121,11 +147,9 @@ void stage_file(const StepTools& tools, const Claim& claim, const LeaseKeeper::H
       refusal = staging.refusal();
       report = staging.report();
       if (refusal.is_null()) {
-        const StagedCount count = staging.finish_writing();
-        if (claim.skip_known_rows) report["rows_skipped"] = count.skipped;
-        tools.registry.finish_stage(claim, count.rows, measured.sha256, report);
+        tools.registry.finish_stage(claim, staging.count().rows, measured.sha256, report);
         transaction.commit();
-        return log_staged(claim, count, started_ms);
+        return log_staged(claim, staging.count(), started_ms);
       }
     }
   }

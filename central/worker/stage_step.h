@@ -14,8 +14,9 @@ namespace waybill {
 /// file, and nothing of it may be staged.
 void check_reading_is_explained(const ReadSummary& read, std::string_view file);
 
-/// Reads the object through its spec's channel, checks hash and rows, and commits them, or refuses
-/// the file with the first finding. Throws as steps.h says.
+/// Reads the object through its spec's channel, checks hash and rows, asks the history of what is
+/// staged, and commits the rows, or refuses the file with the first finding. Throws as steps.h
+/// says.
 void stage_file(const StepTools& tools, const Claim& claim, const LeaseKeeper::Hold& hold);
 
 }  // namespace waybill

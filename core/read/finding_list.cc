@@ -25,6 +25,19 @@ RuleAction FindingList::add(Finding finding) {
   return action;
 }
 
+RuleAction FindingList::add_group(Finding first, std::int64_t count,
+                                  std::vector<FindingPlace> places) {
+  first.action = actions_.of(*first.code);
+  if (first.action == RuleAction::kQuarantineRow) first.action = RuleAction::kRefuseFile;
+  if (first.action == RuleAction::kIgnore) return first.action;
+  count_ += count;
+  if (places.size() > kPlacesMax) places.resize(kPlacesMax);
+  if (first.action == RuleAction::kRefuseFile && !refusal_) refusal_ = first;
+  if (kept_.size() < kFindingsMax) kept_.push_back(first);
+  groups_.push_back({first, count, std::move(places)});
+  return groups_.back().first.action;
+}
+
 FindingGroup& FindingList::group_of(const Finding& finding) {
   const auto is_alike = [&](const FindingGroup& group) {
     return group.first.code == finding.code && group.first.column_number == finding.column_number &&
@@ -41,6 +54,12 @@ void FindingList::summarize(ReadSummary& summary) const {
   summary.findings_count = count_;
   summary.refusal = refusal_;
   summary.groups = groups_;
+}
+
+void FindingList::append_to(ReadSummary& summary) const {
+  summary.findings_count += count_;
+  if (!summary.refusal) summary.refusal = refusal_;
+  summary.groups.insert(summary.groups.end(), groups_.begin(), groups_.end());
 }
 
 }  // namespace waybill

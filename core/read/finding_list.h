@@ -19,12 +19,17 @@ class FindingList {
 
   /// Keeps or counts it, unless the rule is to be ignored. Returns what it means.
   RuleAction add(Finding finding);
+  /// `count` findings at once, about rows that have been handed over: none of them can be set aside
+  /// any more, so a rule that asks for that refuses the file. `first` speaks for all of them.
+  RuleAction add_group(Finding first, std::int64_t count, std::vector<FindingPlace> places);
 
   [[nodiscard]] RuleAction action_of(const ErrorCode& code) const { return actions_.of(code); }
   [[nodiscard]] bool is_refused() const { return refusal_.has_value(); }
   [[nodiscard]] const std::vector<Finding>& kept() const { return kept_; }
   /// Writes what it knows into the summary.
   void summarize(ReadSummary& summary) const;
+  /// Adds what it knows to a summary that has findings already.
+  void append_to(ReadSummary& summary) const;
 
  private:
   FindingGroup& group_of(const Finding& finding);

@@ -63,7 +63,7 @@ void TableRows::end_row(TablePlace place) {
   if (!row_is_set_aside_) return;
   ++rows_quarantined_;
   if (!quarantine_) return;
-  quarantine_({rows_ + first_source_row_ - 1, place.byte_offset, {}, place.line, set_aside_by_});
+  quarantine_({rows_ + first_source_row_ - 1, place.byte_offset, {}, place.line, set_aside_by_, {}});
 }
 
 void TableRows::read_row(Values values, TablePlace place) {

@@ -112,6 +112,13 @@ std::string base64url_encode(std::string_view bytes) {
   return text;
 }
 
+std::string base64_encode(std::string_view bytes) {
+  std::string text = base64url_encode(bytes);
+  for (char& c : text) c = c == '-' ? '+' : c == '_' ? '/' : c;
+  text.append((4 - text.size() % 4) % 4, '=');
+  return text;
+}
+
 bool base64url_decode(std::string_view text, std::string& bytes) {
   bytes.clear();
   std::uint32_t buffer = 0;

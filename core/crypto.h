@@ -42,6 +42,8 @@ class Sha256 {
 /// HMAC-SHA-256, raw 32 bytes.
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view message);
 
+/// base64 with padding (RFC 4648 section 4).
+[[nodiscard]] std::string base64_encode(std::string_view bytes);
 /// base64url without padding (RFC 4648 section 5), and back; decode returns false on other bytes.
 [[nodiscard]] std::string base64url_encode(std::string_view bytes);
 [[nodiscard]] bool base64url_decode(std::string_view text, std::string& bytes);

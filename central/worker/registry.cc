@@ -12,9 +12,10 @@ constexpr std::string_view kHeartbeat = "SELECT ingest.heartbeat($1::uuid, $2::b
 constexpr std::string_view kFinishVerify =
     "SELECT ingest.finish_verify($1::uuid, $2::bigint, $3::uuid, $4::text, $5::bigint)";
 constexpr std::string_view kFinishStage =
-    "SELECT ingest.finish_stage($1::uuid, $2::bigint, $3::uuid, $4::bigint, $5::text, $6::jsonb)";
+    "SELECT ingest.finish_stage($1::uuid, $2::bigint, $3::uuid, $4::bigint, $5::text, $6::jsonb, "
+    "$7::jsonb)";
 constexpr std::string_view kRefuseFile =
-    "SELECT ingest.refuse_file($1::uuid, $2::bigint, $3::uuid, $4::jsonb, $5::jsonb)";
+    "SELECT ingest.refuse_file($1::uuid, $2::bigint, $3::uuid, $4::jsonb, $5::jsonb, $6::jsonb)";
 constexpr std::string_view kUsualRowCount = "SELECT ingest.usual_row_count($1::uuid)";
 constexpr std::string_view kKnownKeys = "SELECT ingest.known_keys($1::uuid)";
 constexpr std::string_view kRepeatedKeys = "SELECT ingest.repeated_keys($1::uuid, $2::bigint)";
@@ -104,6 +105,10 @@ pg::Params claim_params(const Claim& claim) {
   return {claim.tenant_id, std::to_string(claim.fence), claim.job_file_id};
 }
 
+std::optional<std::string> or_null(const nlohmann::json& value) {
+  return value.is_null() ? std::nullopt : std::optional(value.dump());
+}
+
 /// What a check of the registry answers; nothing when it answers null.
 std::optional<nlohmann::json> found_json(const pg::Result& result) {
   if (result.empty() || result.is_null(0, 0)) return std::nullopt;
@@ -168,17 +173,16 @@ std::string Registry::finish_verify(const Claim& claim, const std::string& sha25
 }
 
 std::string Registry::finish_stage(const Claim& claim, std::int64_t rows, const std::string& sha256,
-                                   const nlohmann::json& report) {
+                                   const nlohmann::json& report, const nlohmann::json& rejected) {
   pg::Params params = claim_params(claim);
-  params.insert(params.end(), {std::to_string(rows), sha256, report.dump()});
+  params.insert(params.end(), {std::to_string(rows), sha256, report.dump(), or_null(rejected)});
   return call(kFinishStage, params).string(0, 0);
 }
 
 std::string Registry::refuse_file(const Claim& claim, const nlohmann::json& error,
-                                  const nlohmann::json& report) {
+                                  const nlohmann::json& report, const nlohmann::json& rejected) {
   pg::Params params = claim_params(claim);
-  params.emplace_back(error.dump());
-  params.emplace_back(report.is_null() ? std::nullopt : std::optional(report.dump()));
+  params.insert(params.end(), {error.dump(), or_null(report), or_null(rejected)});
   return call(kRefuseFile, params).string(0, 0);
 }
 

@@ -86,11 +86,11 @@ class Registry {
 
   // Each ends the step and returns the file's new state.
   std::string finish_verify(const Claim& claim, const std::string& sha256, std::int64_t size_bytes);
-  /// Inside the transaction that staged the rows.
+  /// Inside the transaction that staged the rows. `rejected` is null when no row was set aside.
   std::string finish_stage(const Claim& claim, std::int64_t rows, const std::string& sha256,
-                           const nlohmann::json& report);
+                           const nlohmann::json& report, const nlohmann::json& rejected);
   std::string refuse_file(const Claim& claim, const nlohmann::json& error,
-                          const nlohmann::json& report);
+                          const nlohmann::json& report, const nlohmann::json& rejected);
   std::string finish_move(const Claim& claim);
   /// `parts` is an array of {part_number, size_bytes, content_sha256, first_source_row}; one part
   /// says that the file fits as it is.

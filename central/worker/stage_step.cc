@@ -8,6 +8,7 @@
 
 #include "central/channels/channel.h"
 #include "central/worker/history_checks.h"
+#include "central/worker/rejected_rows.h"
 #include "central/worker/staging_writer.h"
 #include "core/clock.h"
 #include "core/error.h"
@@ -36,7 +37,10 @@ class Staging {
         channel_(open_channel(
             spec_, [this](const StagingRow& row) { take(row); }, claim.first_source_row,
             {.scratch_folder = tools.scratch_folder, .file_bytes = claim.size_bytes})),
-        history_(spec_.on_finding) {}
+        rejected_(spec_.send_quarantined_rows),
+        history_(spec_.on_finding) {
+    channel_->set_quarantine([this](const QuarantinedRow& row) { rejected_.take(row); });
+  }
 
   void feed(std::string_view bytes) { channel_->feed(bytes); }
 
@@ -77,6 +81,8 @@ class Staging {
     return report;
   }
 
+  /// The rows that were set aside; null when there are none.
+  [[nodiscard]] nlohmann::json rejected() const { return rejected_.to_json(); }
   [[nodiscard]] const StagedCount& count() const { return count_; }
 
  private:
@@ -114,6 +120,7 @@ class Staging {
   std::int64_t rows_taken_ = 0;
   std::int64_t key_too_long_row_ = 0;  ///< first row with a natural key beyond the limit; 0: none
   std::unique_ptr<Channel> channel_;
+  RejectedRows rejected_;
   StagedCount count_;
   FindingList history_;
 };
@@ -138,6 +145,7 @@ void stage_file(const StepTools& tools, const Claim& claim, const LeaseKeeper::H
   pg::Transaction transaction(tools.database);
   nlohmann::json refusal;
   nlohmann::json report;
+  nlohmann::json rejected;
   {
     Staging staging(tools, claim, hold);
     const Measured measured =
@@ -146,8 +154,9 @@ void stage_file(const StepTools& tools, const Claim& claim, const LeaseKeeper::H
       staging.finish();
       refusal = staging.refusal();
       report = staging.report();
+      rejected = staging.rejected();
       if (refusal.is_null()) {
-        tools.registry.finish_stage(claim, staging.count().rows, measured.sha256, report);
+        tools.registry.finish_stage(claim, staging.count().rows, measured.sha256, report, rejected);
         transaction.commit();
         return log_staged(claim, staging.count(), started_ms);
       }
@@ -155,7 +164,7 @@ void stage_file(const StepTools& tools, const Claim& claim, const LeaseKeeper::H
   }
   transaction.rollback();
   if (report.is_null()) return refuse_altered(tools, claim);
-  tools.registry.refuse_file(claim, refusal, report);
+  tools.registry.refuse_file(claim, refusal, report, rejected);
   log_refusal(claim, refusal);
 }
 

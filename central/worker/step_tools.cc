@@ -49,7 +49,7 @@ void refuse_altered(const StepTools& tools, const Claim& claim) {
   const nlohmann::json error = {
       {"code", error_code::kContentMismatch.id},
       {"message", "the stored bytes changed after they had been verified"}};
-  tools.registry.refuse_file(claim, error, nullptr);
+  tools.registry.refuse_file(claim, error, nullptr, nullptr);
   log_refusal(claim, error);
 }
 

@@ -235,5 +235,72 @@ TEST_CASE("history: what the reader refuses is not asked about", "[worker][histo
   CHECK(world.groups(file) == Groups{"WB-3012 refuse_file 1 at 4"});
 }
 
+// Goal:   rows set aside are an artifact; their text only where the spec allows it, and nowhere
+// else.
+TEST_CASE("rejected rows: places for all, text where the spec says so", "[worker][history]") {
+  const json aside = {
+      {"on_finding", {{"value-invalid", "quarantine_row"}, {"nul-byte", "quarantine_row"}}}};
+  World world(Specs{with(spec_of("recipe"), aside),
+                    with(with(spec_of("variant"), aside), {{"send_quarantined_rows", true}})});
+  RunningWorker worker(world.central, world.storage.url());
+  const std::string bad = std::string(kMarker) + ",Name,many,1,yes,20.11.2026";
+  const std::string nul = std::string("Y\0,Name,1,1,yes,20.11.2026", 26);
+  const std::string bytes =
+      export_of("R", 2) + bad + "\r\n" + export_of("S", 1).substr(35) + nul + "\r\n";
+  for (const char* tag : {"recipe", "variant"}) {
+    INFO(tag);
+    const std::string file = world.deliver(tag, "2026-11-01", bytes);
+    REQUIRE(world.takes(file));
+    const std::string text = world.central.value(
+        "SELECT content::text FROM ingest.artifact WHERE job_file_id = $1 AND kind = "
+        "'rejected_rows'",
+        {file});
+    const json rejected = json::parse(text);
+    CHECK(rejected.at("truncated") == false);
+    json expected = json::array({{{"row", 3},
+                                  {"line", 4},
+                                  {"code", "WB-3012"},
+                                  {"bytes", bad.size()},
+                                  {"byte_offset", bytes.find(bad)}},
+                                 {{"row", 5},
+                                  {"line", 6},
+                                  {"code", "WB-3011"},
+                                  {"bytes", nul.size()},
+                                  {"byte_offset", bytes.find(nul)}}});
+    if (std::string(tag) == "variant") {
+      expected[0]["text"] = bad;
+      expected[1]["base64"] = "WQAsTmFtZSwxLDEseWVzLDIwLjExLjIwMjY=";
+    }
+    CHECK(rejected.at("rows") == expected);
+  }
+  CHECK(
+      world.central.value("SELECT count(*) FROM ingest.artifact WHERE kind <> 'rejected_rows' AND "
+                          "content::text LIKE '%' || $1 || '%'",
+                          {kMarker}) == "0");
+  CHECK(world.central.value(
+            "SELECT count(*) FROM ingest.job_event WHERE details::text LIKE '%' || $1 || '%'",
+            {kMarker}) == "0");
+}
+
+TEST_CASE("rejected rows: a refused file has them too, a good one has none", "[worker][history]") {
+  World world(
+      Specs{with(spec_of("recipe"), {{"on_finding", {{"value-invalid", "quarantine_row"}}}})});
+  RunningWorker worker(world.central, world.storage.url());
+  const auto artifacts = [&](const std::string& file) {
+    return world.central.value(
+        "SELECT count(*) FROM ingest.artifact WHERE job_file_id = $1 AND kind = 'rejected_rows'",
+        {file});
+  };
+  const std::string good = world.deliver("recipe", "2026-11-01", export_of("R", 3));
+  REQUIRE(world.takes(good));
+  CHECK(artifacts(good) == "0");
+  const std::string bad = world.deliver(
+      "recipe", "2026-11-02",
+      export_of("R", 2) + "X,Name,many,1,yes,20.11.2026\r\n,Name,1,1,yes,20.11.2026\r\n");
+  REQUIRE(world.central.reaches(bad, "refused"));
+  CHECK(world.central.field(bad, "error_code") == "WB-3006");
+  CHECK(artifacts(bad) == "1");
+}
+
 }  // namespace
 }  // namespace waybill::test

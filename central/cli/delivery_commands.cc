@@ -46,15 +46,33 @@ nlohmann::json in_short(nlohmann::json rows) {
   return rows;
 }
 
+/// Tags that have not come for too long, and what central can tell of the agent.
+void show_stale(nlohmann::json& rows) {
+  for (nlohmann::json& row : rows) {
+    std::string tags;
+    for (const nlohmann::json& stale : row.value("stale", nlohmann::json::array())) {
+      tags += fmt::format("{}{} since {}", tags.empty() ? "" : ", ", text_of(stale, "file_tag"),
+                          text_of(stale, "since"));
+    }
+    const std::string cause =
+        row.value(nlohmann::json::json_pointer("/agent/cause"), std::string());
+    row["stale"] = tags.empty() ? "" : fmt::format("{} ({})", tags, cause);
+  }
+}
+
 int run_tenants(const Arguments& args) {
   nlohmann::json rows = Operators(args.database_url, args.actor).tenants();
-  if (!args.json) rows = in_short(std::move(rows));
+  if (!args.json) {
+    rows = in_short(std::move(rows));
+    show_stale(rows);
+  }
   print_rows(args.json,
              {{"AGENCY", "tenant"},
               {"STATE", "state"},
               {"FILES", "files"},
               {"WAITS FOR", "wait"},
               {"FAILING", "failing"},
+              {"STALE", "stale"},
               {"REASON", "reason"}},
              rows, "no agency is registered");
   return kExitDone;

@@ -163,6 +163,33 @@ TEST_CASE("alerts: a command that is not there is a problem of the alert, not of
   CHECK(worker.ended_with().empty());
 }
 
+TEST_CASE("alerts: a tag that stays away is told once, with the side to look on",
+          "[worker][alerts]") {
+  Central central;
+  FakeStorage storage;
+  FakeWebhook webhook;
+  central.add_agency(kAgency, {with(spec_of("recipe"), {{"stale_after_hours", 1}})});
+  central.value(
+      "CREATE OR REPLACE FUNCTION ingest.clock() RETURNS timestamptz LANGUAGE sql VOLATILE SET "
+      "search_path = '' AS 'SELECT clock_timestamp() + interval ''2 hours'''");
+  WorkerOptions options = RunningWorker::options_of(central, storage.url(), 1, /*lease_s=*/60);
+  options.alerts = {.webhook_url = webhook.url(), .command = ""};
+  RunningWorker worker(options);
+  REQUIRE(eventually([&] { return webhook.bodies().size() == 1; }));
+  const json body = json::parse(webhook.bodies().front());
+  CHECK(body.at("kind") == "file_stale");
+  CHECK(body.at("details").at("file_tag") == "recipe");
+  CHECK(body.at("details").at("cause") == "agent_down");
+  CHECK(body.at("text").get<std::string>().find("agent down") != std::string::npos);
+  CHECK(central.value("SELECT file_tag FROM ingest.stale_tag") == "recipe");
+  const std::string file =
+      central.deliver(storage, kAgency, "recipe", "recipe_1.csv", export_of("R", 3));
+  REQUIRE(central.reaches(file, "processed"));
+  REQUIRE(
+      eventually([&] { return central.value("SELECT count(*) FROM ingest.stale_tag") == "0"; }));
+  CHECK(webhook.bodies().size() == 1);
+}
+
 TEST_CASE("alerts: the webhook's file is private, holds one address, and https it is",
           "[alerts][security]") {
   const Scratch scratch;

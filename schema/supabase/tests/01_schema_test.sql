@@ -11,7 +11,7 @@ CREATE TEMP VIEW our_function AS
    WHERE n.nspname IN ('ingest', 'staging') OR n.nspname = 'public' AND p.proname LIKE 'ingest\_%';
 
 SELECT tables_are('ingest', ARRAY['agent', 'alert', 'artifact', 'delivery', 'delivery_move', 'delivery_plan', 'enrolment_code', 'entity', 'entry_point',
-  'file_spec', 'job', 'job_event', 'job_file', 'job_file_move', 'lease', 'ledger_anchor', 'orphan', 'orphan_walk', 'pending_wait', 'setting', 'tenant', 'tenant_clock', 'tenant_user']);
+  'file_spec', 'job', 'job_event', 'job_file', 'job_file_move', 'lease', 'ledger_anchor', 'orphan', 'orphan_walk', 'pending_wait', 'setting', 'stale_tag', 'tenant', 'tenant_clock', 'tenant_user']);
 SELECT tables_are('staging', ARRAY['component', 'variant', 'recipe', 'recipe_line', 'party', 'uom_conversion', 'open_load', 'retirement']);
 SELECT views_are('staging', ARRAY['provenance', 'any_row']);
 SELECT set_eq('SELECT entity FROM ingest.entity',

@@ -14,6 +14,7 @@ SELECT test.as_agent('birch token');
 SELECT test.deliver('b' || e.entity, 'b/' || e.entity || '.csv', 'birch ' || e.entity, e.entity) FROM ingest.entity AS e;
 SELECT count(test.step()) FROM generate_series(1, 60);
 SELECT ingest.put_delivery_plan(s, '{"files": [{"file_tag": "component"}]}', 'x') FROM unnest(ARRAY['alder', 'birch']) AS s;
+INSERT INTO ingest.stale_tag SELECT test.id(s), 'component', now(), now() FROM unnest(ARRAY['alder', 'birch']) AS s;
 INSERT INTO ingest.pending_wait SELECT DISTINCT ON (f.tenant_id) f.tenant_id, f.job_file_id, 'files', '{component}', now() FROM ingest.job_file AS f;
 
 CREATE TEMP TABLE ours (name text);

@@ -23,8 +23,8 @@ INSERT INTO kept SELECT * FROM fixed UNION ALL SELECT unnest(ARRAY['ingest.tenan
   'ingest.job', 'ingest.job_file', 'ingest.lease', 'ingest.setting',
   'ingest.delivery', 'ingest.alert', 'ingest.entry_point', 'ingest.orphan', 'ingest.orphan_walk']);
 SELECT set_eq($$SELECT n.nspname || '.' || c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-  WHERE n.nspname IN ('ingest', 'staging') AND c.relkind = 'r'$$, $$SELECT name FROM kept UNION ALL SELECT unnest(ARRAY['ingest.tenant_user', 'ingest.pending_wait', 'staging.open_load', 'staging.retirement'])$$,
-  'every table is tried, but for memberships, waits, loads and retirements, which end');
+  WHERE n.nspname IN ('ingest', 'staging') AND c.relkind = 'r'$$, $$SELECT name FROM kept UNION ALL SELECT unnest(ARRAY['ingest.tenant_user', 'ingest.pending_wait', 'ingest.stale_tag', 'staging.open_load', 'staging.retirement'])$$,
+  'every table is tried, but for memberships, waits, stale tags, loads and retirements, which end');
 GRANT SELECT ON fixed, kept TO postgres;
 GRANT USAGE ON SCHEMA test TO postgres;
 SET LOCAL ROLE postgres;

@@ -53,7 +53,7 @@ SELECT test.at('2026-11-24T05:00Z');
 SELECT is(ingest.sweep(), 1, 'at the deadline');
 SELECT is(test.delivery('2026-11-23'), 'late recipe', 'the delivery is late');
 SELECT is(ingest.sweep(), 0, 'once');
-SELECT is((SELECT kind || ': ' || message FROM ingest.alert), 'delivery_late: alder: delivery nightly of 2026-11-23 is late; missing: recipe', 'and a person is told');
+SELECT is((SELECT kind || ': ' || message FROM ingest.alert), 'delivery_late: alder: delivery nightly of 2026-11-23 is late; missing: recipe; agent down: it was never heard of', 'and a person is told');
 SELECT is((public.ingest_sync() #> '{deliveries,0}') - 'deadline_at', '{"date": "2026-11-23", "name": "nightly", "state": "late", "missing": ["recipe"]}', 'the agent hears it with its next sync');
 SELECT is(public.ingest_sync() #>> '{deliveries,0,deadline_at}', '2026-11-24T05:00:00.000000Z', 'and when the deadline was');
 SELECT test.bring('2026-11-23', 'r2.csv', 'recipe');

@@ -103,6 +103,29 @@ PreflightRecord EdgeCheck::finish() {
           .report = to_text(preflight_notice(spec_, result, spec_version_))};
 }
 
+void remove_old_quarantine(FileSystem& files, const std::filesystem::path& state_folder,
+                           std::int64_t now_ms) {
+  constexpr std::int64_t kNsPerMs = 1'000'000;
+  const std::filesystem::path folder = state_folder / kQuarantineFolderName;
+  try {
+    if (!files.stat(folder)) return;
+    std::vector<std::filesystem::path> old;
+    files.walk(
+        folder,
+        [&](const WalkEntry& entry) {
+          const bool is_old = entry.stat.mtime_ns / kNsPerMs < now_ms - kQuarantineKeptMs;
+          if (is_old && entry.is_text) old.push_back(folder / entry.relative_path);
+        },
+        [](const std::string&) {});
+    for (const std::filesystem::path& path : old) files.remove(path);
+    if (!old.empty()) {
+      log_info(std::to_string(old.size()) + " old files of rows set aside were removed");
+    }
+  } catch (const Error& error) {
+    log_error(error);
+  }
+}
+
 std::string preflight_sentence(const PreflightRecord& record) {
   if (!record.is_refused) {
     std::string text = fmt::format("{} rows", record.row_count);

@@ -25,6 +25,7 @@ namespace waybill {
 inline constexpr const char* kQuarantineFolderName = "quarantine";
 /// Of one file at most so many bytes of them are kept.
 inline constexpr std::int64_t kQuarantineBytesMax = std::int64_t{64} << 20;
+inline constexpr std::int64_t kQuarantineKeptMs = std::int64_t{90} * 86'400'000;
 
 class EdgeCheck {
  public:
@@ -45,6 +46,10 @@ class EdgeCheck {
   Preflight preflight_;
   std::unique_ptr<Quarantine> quarantine_;
 };
+
+/// Removes the copies that were made longer ago than kQuarantineKeptMs. Trouble is logged.
+void remove_old_quarantine(FileSystem& files, const std::filesystem::path& state_folder,
+                           std::int64_t now_ms);
 
 /// One line for the log: outcome, counts, the first finding that refuses. Never a value.
 [[nodiscard]] std::string preflight_sentence(const PreflightRecord& record);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/engine/central_moves.h"
+#include "agent/engine/edge_check.h"
 #include "core/error.h"
 #include "core/log.h"
 
@@ -18,6 +19,7 @@ constexpr std::int64_t kSyncLivelyMs = 1'000;
 constexpr std::int64_t kLivelyForMs = 60'000;
 constexpr std::int64_t kClockDiffersMs = 5 * 60 * 1000;
 constexpr std::int64_t kWaitMaxMs = 60'000;
+constexpr std::int64_t kDayMs = 86'400'000;
 constexpr std::int64_t kLookBusyMs = 1'000;   // between looks at the deliveries
 constexpr std::int64_t kLookShare = 50;       // looking takes at most a fiftieth of the time
 constexpr std::int64_t kLookIdleMs = 15'000;  // ... while nothing happens
@@ -211,6 +213,10 @@ bool Engine::look_after_deliveries(bool has_worked) {
     return false;
   }
   last_look_steady_ms_ = now;
+  if (now >= next_tidying_steady_ms_) {
+    remove_old_quarantine(ports_.files, settings_.state_folder, ports_.clock.now_ms());
+    next_tidying_steady_ms_ = now + kDayMs;
+  }
   take_retries();
   if (backfiller_.step()) is_scan_wanted_ = true;
   deliveries_.look();

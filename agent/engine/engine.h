@@ -117,6 +117,7 @@ class Engine {
   std::int64_t lively_until_steady_ms_ = 0;  ///< central is working on our files: ask more often
   std::int64_t last_look_steady_ms_ = 0;     ///< at the deliveries
   std::int64_t last_look_took_ms_ = 0;
+  std::int64_t next_tidying_steady_ms_ = 0;  ///< of rows set aside long ago
 };
 
 }  // namespace waybill

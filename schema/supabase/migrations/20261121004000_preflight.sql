@@ -25,7 +25,8 @@ BEGIN
   IF coalesce(jsonb_typeof(v_notice), 'null') = 'null' THEN
     RETURN NULL;
   ELSIF jsonb_typeof(v_notice) <> 'object' OR ingest.whole_number(v_notice, 'spec_version', NULL) IS NULL
-     OR coalesce(v_notice ->> 'outcome', '') NOT IN ('accepted', 'refused') THEN
+     OR coalesce(v_notice ->> 'outcome', '') NOT IN ('accepted', 'refused')
+     OR octet_length((v_notice -> 'error')::text) > 4096 THEN
     PERFORM ingest.malformed(format('files[%s].preflight is not as agreed', p_index));
   END IF;
   v_counts := jsonb_strip_nulls(jsonb_build_object(

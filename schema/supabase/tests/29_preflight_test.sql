@@ -64,7 +64,8 @@ SELECT is(test.told('m', 'good now.csv', 'good now', test.notice('accepted', 3))
 SELECT is(test.refusal(format('SELECT test.told(''n'', ''x.csv'', ''x'', %L)', o)), 'WB-2101 400', w) FROM (VALUES
   ('{"preflight": 7}'::jsonb, 'a notice is an object'), ('{"preflight": {"outcome": "refused"}}', 'a notice names its spec'),
   (test.notice('refused', 1, '{"outcome": "perhaps"}'), 'and an outcome we know'), (test.notice('refused', 1, '{"error": {"message": "x"}}'), 'a refusal has a code'),
-  (test.notice('refused', 1, '{"error": null}'), 'and an error')) AS t (o, w);
+  (test.notice('refused', 1, '{"error": null}'), 'and an error'),
+  (test.notice('refused', 1, jsonb_build_object('error', jsonb_build_object('code', 'WB-3012', 'message', repeat('x', 5000)))), 'of a bounded size')) AS t (o, w);
 SELECT test.told('n', 'big.csv', 'big', test.notice('accepted', 3, jsonb_build_object('groups', jsonb_build_array(repeat('x', 70000)), 'secret', 'x')));
 SELECT test.told('n', 'url.csv', 'url', test.notice('accepted', 3, '{"groups": [{"message": "see https://x.example/a"}]}'));
 SELECT is((SELECT jsonb_agg(a.content - 'bytes' - 'complete' - 'rows' - 'rows_quarantined' - 'findings_count' ORDER BY f.relative_path) FROM ingest.artifact AS a JOIN ingest.job_file AS f USING (job_file_id)

@@ -185,3 +185,22 @@ TEST_CASE("preflight: a file in parts is judged as one", "[agent][preflight]") {
   CHECK(f.central.files_of("recipe_2.csv").size() == 1);  // nobody needs parts of it
   CHECK(file_of(f, "recipe_2.csv").state == FileState::kRefused);
 }
+
+TEST_CASE("preflight: rows set aside are kept for some months", "[agent][preflight]") {
+  EngineFixture f;
+  publish(f, {{"on_finding", {{"row-ragged", "quarantine_row"}}}}, 2);
+  f.run_steps(30);
+  f.put("recipe_1.csv", kBad);
+  f.run_until_settled();
+  const auto report = LedgerReport::open(f.folder.path());
+  const JobFile file = report->versions("recipe_1.csv").back();
+  const std::filesystem::path kept =
+      f.settings.state_folder / report->preflight(file.file_number)->quarantine_file;
+  const std::int64_t made_ms = f.clock.now_ms();
+  remove_old_quarantine(f.files, f.settings.state_folder, made_ms + kQuarantineKeptMs - 60'000);
+  CHECK(f.files.stat(kept));
+  f.clock.advance(kQuarantineKeptMs + 60'000);
+  f.restart();
+  f.run_steps(5);
+  CHECK_FALSE(f.files.stat(kept));
+}

@@ -75,13 +75,13 @@ class MarkersTest(LoopTest):
         return "export" in parts or "quarantine" in parts or parts[0] in ("objects", "postgres")
 
     def printed(self, agency):
-        """What everybody's commands print about the agency's files."""
+        """What the agent's commands print about its files; tests/property/broken_fixtures.py asks `check`."""
         agent = self.agents[agency]
         commands = [("status",), ("status", "--json"), ("audit", "verify"),
                     ("audit", "export", str(self.folder / f"audit-{agency}"))]
+        as_json = AGENCIES[agency] is not None
         for case in cases():
-            commands += [("trace", name_of(case)), ("trace", name_of(case), "--json"),
-                         ("check", str(agent.export / name_of(case)))]
+            commands.append(("trace", name_of(case), *(["--json"] if as_json else [])))
         for command in commands:
             done = agent.run(*command, check=False)
             yield command, done.stdout + done.stderr
@@ -127,8 +127,8 @@ class MarkersTest(LoopTest):
         names = {path.name for path in looked_at}
         self.assertLessEqual({"ledger.sqlite3", "waybill.log", "worker.log", "standin.log"}, names)
         self.assertTrue(all(counts[schema] for schema in ("ingest", "staging", "storage")), counts)
-        refused = [text for _, text in printed if re.search(r"WB-3\d\d\d", text)]
-        self.assertGreater(len(refused), len(cases()))
+        told = [text for _, text in printed if re.search(r"WB-3\d\d\d", text)]
+        self.assertGreater(len(told), len(cases()))
         exported = [path for path in files if "export" in path.parts]
         self.assertGreater(sum(holds_marker(path.read_bytes()) for path in exported), len(cases()))
         kept = [path for path in files if "quarantine" in path.parts]

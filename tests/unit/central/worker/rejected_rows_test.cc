@@ -8,7 +8,7 @@ namespace waybill::test {
 namespace {
 
 QuarantinedRow row_of(std::int64_t number, std::string_view bytes) {
-  return {number, number * 10, bytes, number + 1, &error_code::kValueInvalid};
+  return {number, number * 10, bytes, number + 1, &error_code::kValueInvalid, {}};
 }
 
 TEST_CASE("rejected rows: none is null", "[central][worker]") {

@@ -157,6 +157,9 @@ TEST_CASE("encoded rows: what ISO-8859-1 has for controls is told, as it is prob
   const ReadResult aside = read_rows(spec, file);
   CHECK(aside.rows.size() == 1);
   CHECK(aside.summary.rows_quarantined == 2);
+  // Like other control characters: what else is wrong with such a row is not looked for.
+  CHECK(read_rows(spec, head + "A,one,\x80\n").findings ==
+        Shown{"WB-3015 row 1 line 2 byte 29 column 3 Größe"});
   // A header that asks for it refuses the file: it is no row that others could do without.
   CHECK_FALSE(read_rows(spec,
                         "Item No,Quantity,Gr\xF6\xDF"

@@ -87,6 +87,7 @@ EdgeCheck::EdgeCheck(FileSystem& files, std::filesystem::path state_folder, cons
       spec_version_(match.version),
       preflight_(spec_),
       quarantine_(std::make_unique<Quarantine>(files, std::move(state_folder), path)) {
+  if (path.state == PathState::kRecorded) return;  // its turn: the rows were kept when it was new
   preflight_.write_quarantine([this](std::string_view bytes) { quarantine_->write(bytes); });
 }
 

@@ -29,7 +29,8 @@ inline constexpr std::int64_t kQuarantineKeptMs = std::int64_t{90} * 86'400'000;
 
 class EdgeCheck {
  public:
-  /// `match` of a spec that can_preflight(). Rows set aside go below `state_folder`.
+  /// `match` of a spec that can_preflight(). Rows set aside go below `state_folder`, unless the
+  /// file is read again only because it is its turn.
   EdgeCheck(FileSystem& files, std::filesystem::path state_folder, const PathRecord& path,
             const SpecMatch& match);
   ~EdgeCheck();

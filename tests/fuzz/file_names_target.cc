@@ -175,6 +175,15 @@ std::string fill_in(std::string_view pattern, unsigned day, std::int32_t chunk) 
   return name;
 }
 
+/// Is the directive in the pattern? "%%i" is a percent sign and an i.
+bool has_directive(std::string_view pattern, char directive) {
+  for (std::size_t i = 0; i + 1 < pattern.size(); ++i) {
+    if (pattern[i] != '%') continue;
+    if (pattern[++i] == directive) return true;
+  }
+  return false;
+}
+
 /// Does a digit, or something that may be one, stand behind a chunk's number?
 bool is_ambiguous(std::string_view pattern) {
   for (std::size_t i = 0; i + 2 < pattern.size(); ++i) {
@@ -202,9 +211,8 @@ void claim_name_fields(Input input) {
   }
   if (pattern.find_first_of("*?") != std::string_view::npos || is_ambiguous(pattern)) return;
   NameFields expected;
-  if (pattern.find("%Y") != std::string_view::npos)
-    expected.date = fmt::format("2026-02-{:02}", day);
-  const bool has_chunks = pattern.find("%i") != std::string_view::npos;
+  if (has_directive(pattern, 'Y')) expected.date = fmt::format("2026-02-{:02}", day);
+  const bool has_chunks = has_directive(pattern, 'i');
   if (has_chunks) expected.chunk_number = chunk;
   if (has_chunks) expected.chunk_count = chunk + 1;
   claim(read_name_fields(pattern, fill_in(pattern, day, chunk)) == expected,

@@ -89,6 +89,15 @@ SetMatch match_set(const std::vector<std::string>& pattern, std::size_t at,
   return {i + 1, is_member != is_negated};
 }
 
+/// Does a set begin on this '['? A ']' that comes first, or first behind '!', is a member.
+bool is_closed_set(const std::vector<std::string>& pattern, std::size_t at) {
+  const bool is_negated = at + 1 < pattern.size() && pattern[at + 1] == "!";
+  for (std::size_t i = at + (is_negated ? 3 : 2); i < pattern.size(); ++i) {
+    if (pattern[i] == "]") return true;
+  }
+  return false;
+}
+
 /// The pattern by its definition, a table over all places of pattern and name.
 bool matches_reference(const std::vector<std::string>& pattern,
                        const std::vector<std::string>& name) {
@@ -102,9 +111,7 @@ bool matches_reference(const std::vector<std::string>& pattern,
       } else if (n == name.size()) {
         matches[p][n] = false;
       } else if (pattern[p] == "[") {
-        bool is_closed = false;  // a '[' inside a set is none, and is never asked
-        for (std::size_t i = p + 2; i < pattern.size(); ++i) is_closed |= pattern[i] == "]";
-        if (!is_closed) continue;
+        if (!is_closed_set(pattern, p)) continue;  // a '[' inside a set is none, and never asked
         const SetMatch set = match_set(pattern, p, name[n]);
         matches[p][n] = set.is_match && matches[set.end][n + 1];
       } else {

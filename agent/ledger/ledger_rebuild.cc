@@ -24,11 +24,12 @@ constexpr const char* kAdoptJob = R"sql(
 constexpr const char* kOpenJobs = WAYBILL_SELECT_JOB "WHERE state = 'open' ORDER BY job_number";
 
 // The parts of a file that came in one job are one export of it; another job is another export.
+// "+": found by the name. By its job, each of a night's files would look at all the others.
 constexpr const char* kExportOf = R"sql(
   SELECT coalesce(
     (SELECT f.export_number FROM job_file AS f
       WHERE f.relative_path = :relative_path AND f.original_sha256 = :original_sha256
-        AND f.job_number = :job_number AND f.part_count = :part_count
+        AND +f.job_number = :job_number AND f.part_count = :part_count
         AND NOT EXISTS (SELECT 1 FROM job_file AS same
                          WHERE same.relative_path = f.relative_path
                            AND same.original_sha256 = f.original_sha256

@@ -16,8 +16,9 @@ constexpr const char* kFindPreflight = WAYBILL_SELECT_PREFLIGHT "WHERE file_numb
 constexpr const char* kFindByCentralId =
     WAYBILL_SELECT_JOB_FILE "WHERE f.job_file_id = :job_file_id";
 
+// "+": found by the name, not among all files of the job.
 constexpr const char* kFindInJob = WAYBILL_SELECT_JOB_FILE
-    "WHERE j.job_key = :job_key AND f.relative_path = :relative_path "
+    "WHERE +j.job_key = :job_key AND f.relative_path = :relative_path "
     "AND f.content_sha256 = :content_sha256 AND f.part_number = :part_number ORDER BY "
     "f.export_number DESC LIMIT 1";
 

@@ -136,12 +136,18 @@ class Linter {
 
   void look_at_rules() {
     const bool splits = spec_.split_rows > 0 || spec_.split_bytes > 0;
-    const bool has_unique = spec_.natural_key_unique ||
-                            std::any_of(spec_.columns.begin(), spec_.columns.end(),
+    const bool has_unique = std::any_of(spec_.columns.begin(), spec_.columns.end(),
                                         [](const ColumnSpec& column) { return column.unique; });
     if (splits && has_unique) {
       advise("split_rows",
-             "the agent compares keys over the whole file, central within each part only");
+             "unique columns are compared over the whole file at the agent, within each part at "
+             "central");
+    }
+    const RuleAction repeated = spec_.on_finding.of(error_code::kKeyDuplicate);
+    if (splits && spec_.natural_key_unique && repeated == RuleAction::kQuarantineRow) {
+      advise("on_finding.key-duplicate",
+             "quarantine_row sets aside what repeats a key of the same part; a key of another part "
+             "is found when its rows are staged, and refuses the last part");
     }
     const bool sets_aside = std::any_of(rules().begin(), rules().end(), [&](const Rule& rule) {
       return spec_.on_finding.of(*rule.code) == RuleAction::kQuarantineRow;

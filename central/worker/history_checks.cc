@@ -33,29 +33,31 @@ void add_rows(const RowsFound& found, Finding finding, FindingList& findings) {
   findings.add_group(std::move(finding), found.rows, std::move(places));
 }
 
-/// A whole file alone can be compared: a part has as many rows as the cut gives it.
+/// A part has as many rows as the cut gives it; the last one to be staged speaks for the original.
 void check_row_count(Registry& registry, const Claim& claim, const FileSpec& spec,
                      const ReadSummary& read, FindingList& findings) {
-  if (!is_asked(findings, error_code::kRowCountUnexpected) || claim.part_count > 1) return;
+  if (!is_asked(findings, error_code::kRowCountUnexpected)) return;
+  const RowCount& expected = spec.row_count;
+  if (expected.min == 0 && expected.max == 0 && expected.change_percent == 0) return;
+  const std::optional<UsualRowCount> usual = registry.usual_row_count(claim);
+  if (!usual) return;
+  const std::int64_t rows = read.rows + usual->other_rows;
+  const std::string have = rows_of(rows) + (claim.part_count > 1 ? " in all parts" : "");
   const auto add = [&](std::string message) {
     findings.add(finding_of(error_code::kRowCountUnexpected, std::move(message)));
   };
-  const RowCount& expected = spec.row_count;
-  if (read.rows < expected.min) {
-    add(fmt::format("{}; the file spec expects {} at least", rows_of(read.rows), expected.min));
-  } else if (expected.max > 0 && read.rows > expected.max) {
-    add(fmt::format("{}; the file spec expects {} at most", rows_of(read.rows), expected.max));
+  if (rows < expected.min) {
+    add(fmt::format("{}; the file spec expects {} at least", have, expected.min));
+  } else if (expected.max > 0 && rows > expected.max) {
+    add(fmt::format("{}; the file spec expects {} at most", have, expected.max));
   }
-  if (expected.change_percent == 0) return;
-  const std::optional<UsualRowCount> usual = registry.usual_row_count(claim);
-  if (!usual || usual->files < kUsualFilesMin) return;
+  if (expected.change_percent == 0 || usual->files < kUsualFilesMin) return;
   const auto median = static_cast<double>(usual->median);
-  const double change = std::abs(static_cast<double>(read.rows) - median);
+  const double change = std::abs(static_cast<double>(rows) - median);
   if (change * 100 <= median * static_cast<double>(expected.change_percent)) return;
-  add(
-      fmt::format("{}; the median of the last {} files is {}, and the file spec allows {} % more "
-                  "or less",
-                  rows_of(read.rows), usual->files, usual->median, expected.change_percent));
+  add(fmt::format(
+      "{}; the median of the last {} files is {}, and the file spec allows {} % more or less", have,
+      usual->files, usual->median, expected.change_percent));
 }
 
 void check_known_keys(Registry& registry, const Claim& claim, const FileSpec& spec,

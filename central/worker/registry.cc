@@ -251,6 +251,7 @@ std::optional<UsualRowCount> Registry::usual_row_count(const Claim& claim) {
     UsualRowCount usual;
     usual.files = found->at("files").get<std::int64_t>();
     if (usual.files > 0) usual.median = found->at("median").get<std::int64_t>();
+    usual.other_rows = found->at("other_rows").get<std::int64_t>();
     return usual;
   } catch (const nlohmann::json::exception& error) {
     throw not_as_agreed("ask for the usual row count", error);

@@ -54,8 +54,9 @@ struct RowsFound {
 
 /// How many rows the recent files of a tag have.
 struct UsualRowCount {
-  std::int64_t files = 0;   ///< that were looked at, at most seven
-  std::int64_t median = 0;  ///< of their rows
+  std::int64_t files = 0;       ///< that were looked at, at most seven; 0 for a chunk or history
+  std::int64_t median = 0;      ///< of their rows, those of all parts together
+  std::int64_t other_rows = 0;  ///< read in the other parts of the claim's file
 };
 
 /// A stored object that no file wants any more, recorded and due to be removed.

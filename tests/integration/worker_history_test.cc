@@ -86,6 +86,35 @@ TEST_CASE("history: a row count is held against the median of the last files",
   CHECK(world.report(files[3]).at("outcome") == "accepted");
 }
 
+// Goal:   what central cuts is compared as a whole, with whole files and with what was cut before.
+// Method: nights of 10, 11 and 12 rows in parts of 5; then 6 rows in two parts, the first of which
+//         alone has fewer rows than any night.
+TEST_CASE("history: the rows of all parts are counted together", "[worker][history]") {
+  World world(Specs{with(spec_of("recipe"),
+                         {{"row_count", {{"change_percent", 20}}}, {"split_rows", 5}})});
+  RunningWorker worker(world.central, world.storage.url());
+  const auto part = [&](const std::string& file, int number) {
+    return world.central.value(
+        "SELECT job_file_id FROM ingest.job_file WHERE split_of = $1 AND part_number = $2",
+        {file, std::to_string(number)});
+  };
+  for (int night = 1; night <= 3; ++night) {
+    const std::string date = "2026-11-0" + std::to_string(night);
+    const std::string file =
+        world.deliver("recipe", date, export_of("N" + std::to_string(night) + "-", 9 + night));
+    REQUIRE(world.takes(file));
+    CHECK(world.groups(part(file, 1)).empty());
+    CHECK(world.groups(part(file, 2)).empty());
+  }
+  const std::string small = world.deliver("recipe", "2026-11-04", export_of("S", 6));
+  REQUIRE(world.takes(small));
+  CHECK(world.groups(part(small, 1)).empty());
+  CHECK(world.groups(part(small, 2)) == Groups{"WB-3022 warn 1 at 0"});
+  CHECK(world.report(part(small, 2)).at("groups").at(0).at("message") ==
+        "6 rows in all parts; the median of the last 3 files is 11, and the file spec allows 20 % "
+        "more or less");
+}
+
 TEST_CASE("history: bounds of the spec count for whole files also when the rule refuses",
           "[worker][history]") {
   World world(

@@ -84,25 +84,25 @@ CREATE TEMP TABLE night AS
   SELECT n, test.stage('2026-11-01'::date + n, 'night ' || n || '.csv', 'party', test.keys('p' || n), jsonb_build_object('rows', 100 * n)) AS id
     FROM generate_series(1, 2) AS n;
 CREATE TEMP TABLE own AS SELECT test.verified('2026-11-20', 'own.csv', 'party') AS id;
-SELECT is(ingest.usual_row_count(id), '{"files": 2, "median": 150}', 'two nights') FROM own;
-SELECT is(ingest.usual_row_count(id), '{"files": 1, "median": 100}', 'a night counts what came before it') FROM night WHERE n = 2;
+SELECT is(ingest.usual_row_count(id), '{"files": 2, "median": 150, "other_rows": 0}', 'two nights') FROM own;
+SELECT is(ingest.usual_row_count(id), '{"files": 1, "median": 100, "other_rows": 0}', 'a night counts what came before it') FROM night WHERE n = 2;
 SELECT test.add(id, test.keys('own')), test.finish(1) FROM own;
 INSERT INTO night SELECT n, test.stage('2026-11-20'::date + n, 'night ' || n || '.csv', 'party', test.keys('p' || n), jsonb_build_object('rows', 100 * n)) FROM generate_series(3, 12) AS n;
 CREATE TEMP TABLE late AS SELECT test.verified('2026-12-03', 'late.csv', 'party') AS id;
-SELECT is(ingest.usual_row_count(id), '{"files": 7, "median": 900}', 'the last seven of more') FROM late;
+SELECT is(ingest.usual_row_count(id), '{"files": 7, "median": 900, "other_rows": 0}', 'the last seven of more') FROM late;
 SELECT is(ingest.retire_file(id, 'wrong export', 'kim') ->> 'state', 'retired', 'one of them is retired') FROM night WHERE n = 12;
-SELECT is(ingest.usual_row_count(id), '{"files": 7, "median": 800}', 'and counts no more') FROM late;
-SELECT is(ingest.usual_row_count(id), '{"files": 3, "median": 100}', 'a later night is none of an earlier one''s past') FROM night WHERE n = 3;
+SELECT is(ingest.usual_row_count(id), '{"files": 7, "median": 800, "other_rows": 0}', 'and counts no more') FROM late;
+SELECT is(ingest.usual_row_count(id), '{"files": 3, "median": 100, "other_rows": 0}', 'a later night is none of an earlier one''s past') FROM night WHERE n = 3;
 CREATE TEMP TABLE past AS SELECT test.verified('2026-12-01', 'past.csv', 'party', '{}', '{"kind": "history", "allow_older": true, "precedence": "ahead"}') AS id;
 SELECT test.add(id, test.keys('h')), test.finish(1, '{"rows": 5000}') FROM past;
-SELECT is(ingest.usual_row_count(id), '{"files": 7, "median": 800}', 'history is none of its') FROM late;
+SELECT is(ingest.usual_row_count(id), '{"files": 7, "median": 800, "other_rows": 0}', 'history is none of its') FROM late;
 SELECT test.close('job-2026-12-01history');
 SELECT test.prepare();
 SELECT test.add(id, test.keys('l1', 'l2')), test.finish(2) FROM late;
-SELECT is((SELECT test.usual(test.verified('2026-12-04', 'no report.csv', 'party'))), '{"files": 7, "median": 800}', 'a report without a count leaves the rows that were staged');
-SELECT is((SELECT test.usual(test.bring('2026-12-05', 'h.csv', 'party', '{}', '{"kind": "history"}'))), NULL, 'history is not compared');
-SELECT is((SELECT test.usual(test.bring('2026-12-05', 'c.csv', 'party', '{"chunk_number": 1, "chunk_count": 2}'))), NULL, 'nor is one of a set of chunks');
-SELECT is((SELECT test.usual(test.bring('2026-12-05', 'p.csv', 'party', jsonb_build_object('original_sha256', test.sha('p'), 'part_number', 1, 'part_count', 2)))), NULL, 'nor a part');
+SELECT is((SELECT test.usual(test.verified('2026-12-04', 'no report.csv', 'party'))), '{"files": 7, "median": 800, "other_rows": 0}', 'a report without a count leaves the rows that were staged');
+SELECT is((SELECT test.usual(test.bring('2026-12-05', 'h.csv', 'party', '{}', '{"kind": "history"}'))), '{"files": 0, "median": null, "other_rows": 0}', 'history is not compared');
+SELECT is((SELECT test.usual(test.bring('2026-12-05', 'c.csv', 'party', '{"chunk_number": 1, "chunk_count": 2}'))), '{"files": 0, "median": null, "other_rows": 0}', 'nor is one of a set of chunks');
+SELECT is((SELECT test.usual(test.bring('2026-12-05', 'p.csv', 'party', jsonb_build_object('original_sha256', test.sha('p'), 'part_number', 1, 'part_count', 2)))), NULL, 'nor a part while others are missing');
 SELECT count(ingest.skip_file(job_file_id, 'not of this test', 'kim')) FROM ingest.job_file WHERE state IN ('received', 'verified', 'awaiting_upload') AND part_number = 1;
 
 -- known keys
@@ -144,7 +144,8 @@ SELECT test.add(id, '[[1, "x"], [2, "y"], [3, null]]') FROM part WHERE n = 1;
 SELECT is(ingest.repeated_keys(id, 0), NULL, 'the first part is not judged alone') FROM part WHERE n = 1;
 SELECT is(ingest.unknown_references(id, 'recipe', '{n}'), NULL, 'nor are its references to its own entity') FROM part WHERE n = 1;
 SELECT is(ingest.unknown_references(id, 'party', '{n}') -> 'rows', '0', 'those to another entity are') FROM part WHERE n = 1;
-SELECT test.finish(3), test.prepare();
+SELECT is(ingest.usual_row_count(id), NULL, 'nor its row count') FROM part WHERE n = 1;
+SELECT test.finish(3, '{"rows": 5}'), test.prepare();
 SELECT test.add(id, '[[11, "v", {"n": "w"}], [12, "x"], [13, null]]') FROM part WHERE n = 2;
 SELECT is(ingest.repeated_keys(id, 0), NULL, 'nor the second') FROM part WHERE n = 2;
 SELECT test.finish(3), test.prepare();
@@ -153,8 +154,10 @@ SELECT is(ingest.repeated_keys(id, 0), '{"rows": 3, "first_rows": [12, 23, 24]}'
 SELECT is(ingest.repeated_keys(id, 22), '{"rows": 4, "first_rows": [12, 22, 23, 24]}', 'and those that the reader could not compare') FROM part WHERE n = 3;
 SELECT is(ingest.unknown_references(id, 'recipe', '{n}'), '{"rows": 1, "keys": 1, "first_rows": [23]}', 'rows of any part may be referred to from any other') FROM part WHERE n = 3;
 SELECT is(ingest.known_keys(id) -> 'rows', '0', 'the other parts of a file are no other file') FROM part WHERE n = 3;
+SELECT is(ingest.usual_row_count(id), '{"files": 0, "median": null, "other_rows": 8}', 'with the last part the rows of the others are told, as their reports say or as they are staged') FROM part WHERE n = 3;
 SELECT test.finish(4), test.prepare();
 CREATE TEMP TABLE whole AS SELECT test.verified('2027-02-02', 'whole.csv', 'recipe') AS id;
+SELECT is(ingest.usual_row_count(id), '{"files": 1, "median": 12, "other_rows": 0}', 'what came in parts counts once, with all its rows') FROM whole;
 SELECT test.add(id, '[[1, "q"], [2, "q"], [3, "q"], [4, "x"]]') FROM whole;
 SELECT is(ingest.repeated_keys(id, 0), '{"rows": 0, "first_rows": []}', 'of a whole file the reader has compared all') FROM whole;
 SELECT is(ingest.repeated_keys(id, 3), '{"rows": 1, "first_rows": [3]}', 'up to its limit') FROM whole;

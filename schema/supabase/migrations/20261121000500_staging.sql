@@ -1,7 +1,9 @@
--- 0005 Staging: one table per entity, the guard, provenance and lineage.
+-- 0005 Staging: one table per entity, the guards, provenance and lineage.
 -- Why:    an agency may ask for the source of any figure; the answer must be one query.
 -- Needs:  0004.   Locks: none; all is new.
 -- Rule:   released migrations are never edited; add the next number.
+
+-- Rows come in by loads -----------------------------------------------------------------------------
 
 -- Rows reach staging through one COPY per file. Checking each row against the registry would cost more
 -- than loading it (docs/decisions/0003 has the figures), so the check is of a load as a whole: the
@@ -85,6 +87,63 @@ $$;
 COMMENT ON FUNCTION staging.close_load(ingest.job_file) IS
   'Ends a file''s load and counts its rows; refused (WB-2004) when a row is of another file, tenant or job.';
 
+-- Rows leave with their file ------------------------------------------------------------------------
+
+-- Staged rows leave by one way only: staging.remove_rows names the file here first, and takes the name
+-- away at its end. Nobody else may write here, so nobody else can delete a row.
+CREATE TABLE staging.retirement (
+  transaction_id xid8 NOT NULL,
+  job_file_id    uuid NOT NULL,
+  CONSTRAINT a_transaction_retires_a_file_once PRIMARY KEY (transaction_id, job_file_id)
+);
+COMMENT ON TABLE  staging.retirement IS 'Files whose rows are being removed; no row of it outlives its transaction.';
+COMMENT ON COLUMN staging.retirement.transaction_id IS 'The transaction that removes the rows.';
+COMMENT ON COLUMN staging.retirement.job_file_id IS 'The file whose rows it may remove.';
+ALTER TABLE staging.retirement ENABLE ROW LEVEL SECURITY;
+
+CREATE FUNCTION staging.guard_rows() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF TG_OP <> 'DELETE' OR NOT EXISTS (SELECT FROM staging.retirement AS r WHERE r.transaction_id = pg_current_xact_id()) THEN
+    PERFORM ingest.refuse('WB-2110', 409,
+      format('%s.%s is a record of custody: %s is not possible', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP),
+      'Records of custody are append-only; nothing to do.');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION staging.guard_rows() IS 'Trigger: refuses (WB-2110) every change of staged rows but the removal of a retired file''s.';
+
+CREATE FUNCTION staging.check_removed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+BEGIN
+  IF EXISTS (SELECT FROM removed AS d WHERE NOT EXISTS (
+       SELECT FROM staging.retirement AS r
+        WHERE r.transaction_id = pg_current_xact_id() AND r.job_file_id = d.job_file_id)) THEN
+    PERFORM ingest.refuse('WB-2110', 409, format('rows of staging.%s are of a file that is not being retired', TG_TABLE_NAME),
+      'Records of custody are append-only; nothing to do.');
+  END IF;
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION staging.check_removed() IS 'Trigger: refuses (WB-2110) the removal of rows of any other file.';
+
+CREATE FUNCTION staging.remove_rows(p_file ingest.job_file) RETURNS bigint
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_rows bigint;
+BEGIN
+  INSERT INTO staging.retirement (transaction_id, job_file_id) VALUES (pg_current_xact_id(), p_file.job_file_id);
+  EXECUTE format('DELETE FROM staging.%I AS r WHERE r.job_file_id = $1', p_file.entity) USING p_file.job_file_id;
+  GET DIAGNOSTICS v_rows = ROW_COUNT;
+  DELETE FROM staging.retirement AS r WHERE r.transaction_id = pg_current_xact_id() AND r.job_file_id = p_file.job_file_id;
+  RETURN v_rows;
+END
+$$;
+COMMENT ON FUNCTION staging.remove_rows(ingest.job_file) IS 'Removes the staged rows of one file and returns how many they were.';
+
+-- One table per entity ------------------------------------------------------------------------------
+
 DO $$
 DECLARE
   e record;
@@ -114,13 +173,17 @@ BEGIN
       CREATE TRIGGER a_row_belongs_to_a_file_of_its_tenant BEFORE INSERT ON staging.%1$I
         FOR EACH STATEMENT EXECUTE FUNCTION staging.open_load();
       CREATE TRIGGER a_staged_row_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON staging.%1$I
-        FOR EACH STATEMENT EXECUTE FUNCTION ingest.forbid_change();
+        FOR EACH STATEMENT EXECUTE FUNCTION staging.guard_rows();
+      CREATE TRIGGER only_rows_of_a_retired_file_leave AFTER DELETE ON staging.%1$I
+        REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION staging.check_removed();
       ALTER TABLE staging.%1$I ENABLE ROW LEVEL SECURITY;
     $sql$, e.entity, 'a_' || e.entity || '_row_is_staged_once', e.entity || '_by_natural_key',
            'Staged rows of the entity ' || e.entity || ': ' || e.description || ' Append-only.');
   END LOOP;
 END
 $$;
+
+-- Where rows come from ------------------------------------------------------------------------------
 
 CREATE VIEW staging.provenance WITH (security_invoker = true) AS
   SELECT f.job_file_id, f.tenant_id, t.slug AS tenant, f.job_id, j.job_key, f.delivery_date, j.delivery_name,
@@ -143,7 +206,7 @@ CREATE VIEW staging.any_row WITH (security_invoker = true) AS
   UNION ALL SELECT 'uom_conversion', r.* FROM staging.uom_conversion AS r;
 COMMENT ON VIEW staging.any_row IS 'The rows of all staging tables, each with the name of its entity.';
 
--- A view's column means what the table's column of that name means.
+-- A view's column means what the table's column of that name means; the delivery's name is the job's.
 DO $$
 DECLARE
   c record;
@@ -157,7 +220,7 @@ BEGIN
                WHEN 'agent_name' THEN 'Name of the agent that carries the file.'
                WHEN 'entity' THEN 'The entity, which is the name of the staging table.' END) AS comment
       FROM pg_catalog.pg_attribute AS v
-      LEFT JOIN pg_catalog.pg_attribute AS s ON s.attname = v.attname AND s.attnum > 0
+      LEFT JOIN pg_catalog.pg_attribute AS s ON s.attname = v.attname AND s.attnum > 0 AND s.attname <> 'delivery_name'
        AND s.attrelid = CASE v.attrelid WHEN 'staging.any_row'::regclass THEN 'staging.component'::regclass
                                         ELSE 'ingest.job_file'::regclass END
      WHERE v.attrelid IN ('staging.provenance'::regclass, 'staging.any_row'::regclass) AND v.attnum > 0

@@ -1,42 +1,79 @@
--- 0042 What staging knows and no file can: usual row counts, keys staged before, rows that are referred to.
+-- 0019 What staging knows and no file can: usual row counts, keys staged before, rows that are referred to.
 -- Why:    the reader sees one file, or one part of it; whether it fits what came before only the registry and staging can say.
--- Needs:  0041.   Locks: none.
+-- Needs:  0018.   Locks: none.
 -- Rule:   released migrations are never edited; add the next number.
 --
 -- The worker asks these functions in the transaction that has just added the rows. Nothing tells the planner of them yet, and in a young
 -- registry little of the others: so every look-up is a subquery of one row that an index answers, walks through all rows are off, and
 -- sets of rows are brought together by grouping them, never by joining them.
 
-INSERT INTO ingest.entry_point (function, caller)
-  SELECT 'ingest.' || f, 'service' FROM unnest(ARRAY['usual_row_count', 'known_keys', 'repeated_keys', 'unknown_references']) AS f;
+CREATE FUNCTION ingest.files_of_original(p_file ingest.job_file) RETURNS uuid[]
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+  IF p_file.part_count = 1 THEN
+    RETURN ARRAY[p_file.job_file_id];
+  END IF;
+  RETURN (SELECT CASE WHEN count(*) = p_file.part_count THEN array_agg(m.job_file_id ORDER BY m.part_number) END
+            FROM ingest.set_members(p_file, 'part') AS m
+           WHERE m.job_file_id = p_file.job_file_id
+              OR m.part_count = p_file.part_count AND m.state IN ('staged', 'processed', 'archived'));
+END
+$$;
+COMMENT ON FUNCTION ingest.files_of_original(ingest.job_file) IS
+  'The file and, for a part, all other parts of its original; null while one of those is not staged.';
 
 -- A file has as many rows as its validation report says; rows_staged leaves out those that were set aside.
+CREATE FUNCTION ingest.reported_rows(p_file ingest.job_file) RETURNS bigint
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT coalesce((SELECT ingest.whole_number(a.content, 'rows', NULL) FROM ingest.artifact AS a
+                    WHERE a.job_file_id = p_file.job_file_id AND a.kind = 'validation_report'
+                    ORDER BY a.created_at DESC LIMIT 1), p_file.rows_staged)
+$$;
+COMMENT ON FUNCTION ingest.reported_rows(ingest.job_file) IS 'Rows that were read in a staged file or part.';
+
+CREATE FUNCTION ingest.rows_of_original(p_file ingest.job_file) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+BEGIN
+  IF p_file.part_count = 1 THEN
+    RETURN ingest.reported_rows(p_file);
+  END IF;
+  RETURN (SELECT sum(ingest.reported_rows(f)) FROM unnest(ingest.files_of_original(p_file)) AS i (id)
+            JOIN ingest.job_file AS f ON f.job_file_id = i.id);
+END
+$$;
+COMMENT ON FUNCTION ingest.rows_of_original(ingest.job_file) IS
+  'Rows that were read in all parts of a staged file; null while parts are missing.';
+
+-- An original is found by itself or by its first part; what central has cut counts by its parts.
 CREATE FUNCTION ingest.usual_row_count(p_job_file_id uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = '' SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_file  ingest.job_file;
+  v_files uuid[];
   v_count jsonb;
 BEGIN
   PERFORM ingest.authorize('ingest.usual_row_count');
   SELECT f.* INTO STRICT v_file FROM ingest.job_file AS f WHERE f.job_file_id = p_job_file_id;
-  IF v_file.precedence <> 1 OR v_file.part_count > 1 OR v_file.chunk_count > 1 THEN
+  v_files := ingest.files_of_original(v_file);
+  IF v_files IS NULL THEN
     RETURN NULL;
   END IF;
-  SELECT jsonb_build_object('files', count(*), 'median', (percentile_cont(0.5) WITHIN GROUP (ORDER BY recent.rows))::bigint) INTO v_count
-    FROM (SELECT coalesce((SELECT ingest.whole_number(a.content, 'rows', NULL) FROM ingest.artifact AS a
-                            WHERE a.job_file_id = f.job_file_id AND a.kind = 'validation_report'
-                            ORDER BY a.created_at DESC LIMIT 1), f.rows_staged) AS rows
+  SELECT jsonb_build_object('files', count(recent.rows), 'median', (percentile_cont(0.5) WITHIN GROUP (ORDER BY recent.rows))::bigint) INTO v_count
+    FROM (SELECT ingest.rows_of_original(f) AS rows
             FROM ingest.job_file AS f
            WHERE f.tenant_id = v_file.tenant_id AND f.file_tag = v_file.file_tag AND f.precedence = 1
-             AND f.split_of IS NULL AND f.part_count = 1 AND f.chunk_count = 1
+             AND f.part_number = 1 AND f.chunk_count = 1 AND NOT EXISTS (SELECT FROM ingest.job_file AS p WHERE p.split_of = f.job_file_id)
              AND f.state IN ('staged', 'processed', 'archived') AND f.delivery_date <= v_file.delivery_date
-             AND f.job_file_id <> v_file.job_file_id
+             AND f.original_sha256 <> v_file.original_sha256
+             AND v_file.precedence = 1 AND v_file.chunk_count = 1
            ORDER BY f.delivery_date DESC, f.opened_at DESC LIMIT 7) AS recent;
-  RETURN v_count;
+  RETURN v_count || jsonb_build_object('other_rows',
+    (SELECT coalesce(sum(ingest.reported_rows(f)), 0) FROM unnest(v_files) AS i (id)
+       JOIN ingest.job_file AS f ON f.job_file_id = i.id WHERE i.id <> p_job_file_id));
 END
 $$;
 COMMENT ON FUNCTION ingest.usual_row_count(uuid) IS
-  'Median of the row counts of the last seven good whole files of the file''s tag, and of how many; null for a part, a chunk or history.';
+  '{files, median: of the row counts of the last seven good originals of the file''s tag; other_rows: read in the file''s other parts}; files is 0 for a chunk or history; null while parts are missing.';
 
 -- Rows in staging are of staged files: what is refused or retired has none there. The file's own rows are told apart first, because
 -- each of them has its own key.
@@ -65,21 +102,6 @@ END
 $$;
 COMMENT ON FUNCTION ingest.known_keys(uuid) IS
   'Rows of the file whose natural key another content of the same delivery date or before has brought: {rows, first_rows}.';
-
-CREATE FUNCTION ingest.files_of_original(p_file ingest.job_file) RETURNS uuid[]
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-BEGIN
-  IF p_file.part_count = 1 THEN
-    RETURN ARRAY[p_file.job_file_id];
-  END IF;
-  RETURN (SELECT CASE WHEN count(*) = p_file.part_count THEN array_agg(m.job_file_id ORDER BY m.part_number) END
-            FROM ingest.set_members(p_file, 'part') AS m
-           WHERE m.job_file_id = p_file.job_file_id
-              OR m.part_count = p_file.part_count AND m.state IN ('staged', 'processed', 'archived'));
-END
-$$;
-COMMENT ON FUNCTION ingest.files_of_original(ingest.job_file) IS
-  'The file and, for a part, all other parts of its original; null while one of those is not staged.';
 
 -- The reader has compared the keys of one part, as far as its memory reaches; here those of all parts are, once all are there.
 CREATE FUNCTION ingest.repeated_keys(p_job_file_id uuid, p_unchecked_from bigint) RETURNS jsonb

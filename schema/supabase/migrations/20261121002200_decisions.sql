@@ -1,78 +1,22 @@
--- 0024 What people decide: resume, retry, skip, retire; the guarded way by which staged rows leave.
--- Why:    a halted agency needs a way on, each with a reason, a name and an event.
--- Needs:  0023.   Locks: each staging table for an instant, while its trigger is replaced.
+-- 0022 What people decide: resume, retry, skip, retire, close; each with a reason, a name and an event.
+-- Why:    a halted agency needs a way on.
+-- Needs:  0021.   Locks: none.
 -- Rule:   released migrations are never edited; add the next number.
 
--- Staged rows leave by one way only: staging.remove_rows names the file here first, and takes the name
--- away at its end. Nobody else may write here, so nobody else can delete a row.
-CREATE TABLE staging.retirement (
-  transaction_id xid8 NOT NULL,
-  job_file_id    uuid NOT NULL,
-  CONSTRAINT a_transaction_retires_a_file_once PRIMARY KEY (transaction_id, job_file_id)
-);
-COMMENT ON TABLE  staging.retirement IS 'Files whose rows are being removed; no row of it outlives its transaction.';
-COMMENT ON COLUMN staging.retirement.transaction_id IS 'The transaction that removes the rows.';
-COMMENT ON COLUMN staging.retirement.job_file_id IS 'The file whose rows it may remove.';
-ALTER TABLE staging.retirement ENABLE ROW LEVEL SECURITY;
-
-CREATE FUNCTION staging.guard_rows() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-BEGIN
-  IF TG_OP <> 'DELETE' OR NOT EXISTS (SELECT FROM staging.retirement AS r WHERE r.transaction_id = pg_current_xact_id()) THEN
-    PERFORM ingest.refuse('WB-2110', 409,
-      format('%s.%s is a record of custody: %s is not possible', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP),
-      'Records of custody are append-only; nothing to do.');
-  END IF;
-  RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION staging.guard_rows() IS 'Trigger: refuses (WB-2110) every change of staged rows but the removal of a retired file''s.';
-
-CREATE FUNCTION staging.check_removed() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-BEGIN
-  IF EXISTS (SELECT FROM removed AS d WHERE NOT EXISTS (
-       SELECT FROM staging.retirement AS r
-        WHERE r.transaction_id = pg_current_xact_id() AND r.job_file_id = d.job_file_id)) THEN
-    PERFORM ingest.refuse('WB-2110', 409, format('rows of staging.%s are of a file that is not being retired', TG_TABLE_NAME),
-      'Records of custody are append-only; nothing to do.');
-  END IF;
-  RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION staging.check_removed() IS 'Trigger: refuses (WB-2110) the removal of rows of any other file.';
-
-DO $$
+CREATE FUNCTION ingest.tenant_by_slug(p_slug text) RETURNS uuid
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
-  e record;
+  v_tenant_id uuid;
 BEGIN
-  FOR e IN SELECT entity FROM ingest.entity ORDER BY entity LOOP
-    EXECUTE format($sql$
-      DROP TRIGGER a_staged_row_is_never_changed ON staging.%1$I;
-      CREATE TRIGGER a_staged_row_is_never_changed BEFORE UPDATE OR DELETE OR TRUNCATE ON staging.%1$I
-        FOR EACH STATEMENT EXECUTE FUNCTION staging.guard_rows();
-      CREATE TRIGGER only_rows_of_a_retired_file_leave AFTER DELETE ON staging.%1$I
-        REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION staging.check_removed();
-    $sql$, e.entity);
-  END LOOP;
+  SELECT t.tenant_id INTO v_tenant_id FROM ingest.tenant AS t WHERE t.slug = p_slug;
+  IF NOT FOUND THEN
+    PERFORM ingest.refuse('WB-5006', 404, 'no agency has this slug', 'Create the agency first, or correct the slug.');
+  END IF;
+  RETURN v_tenant_id;
 END
 $$;
+COMMENT ON FUNCTION ingest.tenant_by_slug(text) IS 'The tenant of a slug; refused (WB-5006) when there is none.';
 
-CREATE FUNCTION staging.remove_rows(p_file ingest.job_file) RETURNS bigint
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-  v_rows bigint;
-BEGIN
-  INSERT INTO staging.retirement (transaction_id, job_file_id) VALUES (pg_current_xact_id(), p_file.job_file_id);
-  EXECUTE format('DELETE FROM staging.%I AS r WHERE r.job_file_id = $1', p_file.entity) USING p_file.job_file_id;
-  GET DIAGNOSTICS v_rows = ROW_COUNT;
-  DELETE FROM staging.retirement AS r WHERE r.transaction_id = pg_current_xact_id() AND r.job_file_id = p_file.job_file_id;
-  RETURN v_rows;
-END
-$$;
-COMMENT ON FUNCTION staging.remove_rows(ingest.job_file) IS 'Removes the staged rows of one file and returns how many they were.';
-
--- Decisions -------------------------------------------------------------------------------------------
 CREATE FUNCTION ingest.check_decision(p_reason text, p_actor text) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
@@ -84,14 +28,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION ingest.check_decision(text, text) IS 'Refuses (WB-5006) a decision without reason or name.';
-
-CREATE FUNCTION ingest.not_possible(p_message text) RETURNS void
-LANGUAGE plpgsql SET search_path = '' AS $$
-BEGIN
-  PERFORM ingest.refuse('WB-5006', 409, p_message, 'See the file''s state and its events.');
-END
-$$;
-COMMENT ON FUNCTION ingest.not_possible(text) IS 'Refuses (WB-5006) a decision that the state of things does not allow.';
 
 -- The partner's whole file that a job_file stands for or is a part of.
 CREATE FUNCTION ingest.whole_file(p_file ingest.job_file) RETURNS SETOF ingest.job_file
@@ -153,35 +89,6 @@ END
 $$;
 COMMENT ON FUNCTION ingest.resume_after(ingest.job_file, text, text) IS 'Resumes an agency that this file had halted.';
 
--- One refused file goes on: read by the newest spec, from its stored object, or awaited at a new path.
-CREATE FUNCTION ingest.reopen_file(p_file ingest.job_file, p_actor text, p_details jsonb) RETURNS text
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-  v_spec ingest.file_spec := ingest.newest_spec(p_file.tenant_id, p_file.file_tag);
-  v_more jsonb := p_details;
-BEGIN
-  IF v_spec.entity IS NULL OR v_spec.is_withdrawn AND p_file.entity IS NULL THEN
-    PERFORM ingest.not_possible('no file spec knows the tag of this file');
-  ELSIF NOT v_spec.is_withdrawn THEN
-    v_more := v_more || jsonb_build_object('entity', v_spec.entity, 'file_spec_version', v_spec.version);
-  END IF;
-  IF EXISTS (SELECT FROM ingest.job_file AS f WHERE f.split_of = p_file.job_file_id AND f.object_path IS NOT NULL)
-     AND NOT EXISTS (SELECT FROM ingest.job_file AS f
-                      WHERE f.split_of = p_file.job_file_id AND f.state = 'refused' AND f.object_path IS NOT NULL
-                        AND ingest.stored_size(f.bucket, f.object_path) IS DISTINCT FROM f.size_bytes) THEN
-    RETURN ingest.move_file(p_file.job_file_id, 'split_again', p_actor, p_details);
-  ELSIF p_file.object_path IS NOT NULL AND ingest.stored_size(p_file.bucket, p_file.object_path) = p_file.size_bytes THEN
-    RETURN ingest.move_file(p_file.job_file_id, 'retried', p_actor, v_more);
-  END IF;
-  RETURN ingest.move_file(p_file.job_file_id, 'upload_asked_again', p_actor, v_more || jsonb_build_object(
-    'bucket', ingest.setting_text('bucket'),
-    'object_path', ingest.new_object_path((SELECT t.slug FROM ingest.tenant AS t WHERE t.tenant_id = p_file.tenant_id),
-      p_file.job_id, p_file.job_file_id, p_file.file_tag, p_file.relative_path, p_file.part_number, p_file.part_count)));
-END
-$$;
-COMMENT ON FUNCTION ingest.reopen_file(ingest.job_file, text, jsonb) IS
-  'A refused file is received again, split again, or awaited again; returns the state.';
-
 CREATE FUNCTION ingest.do_retry(p_file ingest.job_file, p_reason text, p_actor text, p_options jsonb) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -194,8 +101,10 @@ BEGIN
   ELSIF (p_options ->> 'allow_older')::boolean THEN
     v_details := v_details || '{"allow_older": true}';
   END IF;
-  IF EXISTS (SELECT FROM ingest.whole_file(p_file) AS w WHERE w.state = 'retired') THEN
+  IF EXISTS (SELECT FROM ingest.whole_file(p_file) AS w WHERE w.state = 'retired' AND NOT ingest.is_reopenable(w)) THEN
     PERFORM ingest.not_possible('a file of which a part is retired is not retried; let the agency export it again');
+  ELSIF EXISTS (SELECT FROM ingest.whole_file(p_file) AS w WHERE w.state = 'refused' AND w.error_code = 'WB-2115') THEN
+    PERFORM ingest.not_possible('the agency changed or removed this file before it was sent: there is nothing to read; let it export the file again');
   END IF;
   -- With a chunk goes the rest of its set, as far as it was given up only because the set was not whole.
   FOR v_file IN
@@ -204,16 +113,16 @@ BEGIN
         UNION ALL SELECT m FROM ingest.set_members(p_file, 'chunk') AS m
                    WHERE p_file.chunk_count > 1 AND m.error_code = 'WB-2111' AND m.skipped_at IS NULL) AS s,
       LATERAL ingest.whole_file(s.file) AS w
-     WHERE w.state = 'refused' ORDER BY w.split_of NULLS FIRST, w.opened_seq
+     WHERE ingest.is_reopenable(w) ORDER BY w.split_of NULLS FIRST, w.opened_seq
   LOOP
-    IF v_file.split_of IS NULL THEN
-      PERFORM ingest.reopen_file(v_file, p_actor, v_details);
-    ELSIF v_file.object_path IS NOT NULL
-      AND (SELECT f.state FROM ingest.job_file AS f WHERE f.job_file_id = v_file.split_of) = 'split' THEN
-      PERFORM ingest.reopen_file(v_file, p_actor, v_details);
-    ELSE
-      CONTINUE;  -- its file is cut again
-    END IF;
+    -- Of a file that is cut again, the cut reopens the parts; of one that was registered anew, the new one counts.
+    CONTINUE WHEN v_file.split_of IS NOT NULL AND (v_file.object_path IS NULL
+        OR (SELECT f.state FROM ingest.job_file AS f WHERE f.job_file_id = v_file.split_of) <> 'split')
+      OR v_file.state = 'retired' AND EXISTS (
+        SELECT FROM ingest.whole_file(v_file) AS w
+         WHERE w.part_number = v_file.part_number AND w.split_of IS NOT DISTINCT FROM v_file.split_of
+           AND w.relative_path = v_file.relative_path AND w.job_file_id <> v_file.job_file_id AND w.state <> 'retired');
+    PERFORM ingest.reopen_file(v_file, p_actor, v_details);
     v_count := v_count + 1;
   END LOOP;
   IF v_count = 0 THEN
@@ -224,7 +133,8 @@ BEGIN
     'state', (SELECT f.state FROM ingest.job_file AS f WHERE f.job_file_id = p_file.job_file_id));
 END
 $$;
-COMMENT ON FUNCTION ingest.do_retry(ingest.job_file, text, text, jsonb) IS 'Retries a refused file with all refused parts of it.';
+COMMENT ON FUNCTION ingest.do_retry(ingest.job_file, text, text, jsonb) IS
+  'Retries a refused file with all parts of it that were refused or taken back.';
 
 CREATE FUNCTION ingest.do_skip(p_file ingest.job_file, p_reason text, p_actor text) RETURNS jsonb
 LANGUAGE plpgsql SET search_path = '' AS $$
@@ -234,9 +144,9 @@ DECLARE
 BEGIN
   FOR v_file IN SELECT w.* FROM ingest.whole_file(p_file) AS w
                  WHERE w.state IN ('awaiting_upload', 'received', 'verified', 'split')
-                    OR w.state = 'refused' AND w.skipped_at IS NULL LOOP
+                    OR ingest.is_reopenable(w) AND w.skipped_at IS NULL LOOP
     PERFORM ingest.move_file(v_file.job_file_id, 'skipped', p_actor, jsonb_build_object('reason', p_reason),
-      coalesce(v_file.error, '{"code": "WB-2005", "message": "an operator set the file aside"}'));
+      coalesce(CASE WHEN ingest.is_reopenable(v_file) THEN v_file.error END, jsonb_build_object('code', 'WB-2116', 'message', 'set aside by the central team: ' || p_reason)));
     v_count := v_count + 1;
   END LOOP;
   IF v_count = 0 AND p_file.skipped_at IS NULL THEN
@@ -252,23 +162,20 @@ CREATE FUNCTION ingest.do_retire(p_file ingest.job_file, p_reason text, p_actor 
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
   v_file  ingest.job_file;
-  v_rows  bigint;
   v_all   bigint := 0;
   v_count integer := 0;
+  v_more  jsonb := jsonb_build_object('reason', p_reason);
+  v_error jsonb := jsonb_build_object('code', 'WB-2117', 'message', 'its rows were taken out by the central team: ' || p_reason);
 BEGIN
   IF NOT EXISTS (SELECT FROM ingest.whole_file(p_file) AS w WHERE w.state IN ('staged', 'processed', 'archived')) THEN
     PERFORM ingest.not_possible(format('a file that is %s has no rows to retire', p_file.state));
   END IF;
   FOR v_file IN SELECT w.* FROM ingest.whole_file(p_file) AS w LOOP
     IF v_file.state IN ('staged', 'processed', 'archived', 'split') THEN
-      v_rows := staging.remove_rows(v_file);
-      PERFORM ingest.move_file(v_file.job_file_id, 'retired', p_actor, jsonb_build_object('reason', p_reason, 'rows', v_rows),
-        '{"code": "WB-2005", "message": "an operator retired the file: its rows were removed"}');
-      v_all := v_all + v_rows;
+      v_all := v_all + ingest.take_back(v_file, v_error, p_actor, v_more);
       v_count := v_count + 1;
     ELSIF v_file.state IN ('awaiting_upload', 'received', 'verified') THEN
-      PERFORM ingest.move_file(v_file.job_file_id, 'skipped', p_actor, jsonb_build_object('reason', p_reason),
-        '{"code": "WB-2005", "message": "an operator retired the file that this is a part of"}');
+      PERFORM ingest.move_file(v_file.job_file_id, 'skipped', p_actor, v_more, v_error);
     END IF;
   END LOOP;
   PERFORM ingest.resume_after(p_file, p_reason, p_actor);
@@ -277,6 +184,44 @@ END
 $$;
 COMMENT ON FUNCTION ingest.do_retire(ingest.job_file, text, text) IS
   'Removes the staged rows of a file and all its parts; the same content may come again.';
+
+-- An agent that is gone closes nothing: its delivery would stay open, and history that it began would go
+-- ahead of nightly files for ever.
+CREATE FUNCTION ingest.close_job(p_slug text, p_job_key text, p_reason text, p_actor text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  v_tenant_id uuid;
+  v_job       ingest.job;
+BEGIN
+  PERFORM ingest.authorize('ingest.close_job');
+  PERFORM ingest.check_decision(p_reason, p_actor);
+  v_tenant_id := ingest.tenant_by_slug(p_slug);
+  PERFORM ingest.lock_tenant(v_tenant_id);
+  SELECT j.* INTO v_job FROM ingest.job AS j WHERE j.tenant_id = v_tenant_id AND j.job_key = p_job_key;
+  IF NOT FOUND THEN
+    PERFORM ingest.refuse('WB-2102', 404, 'no job of this agency has this key', 'Correct the job key.');
+  ELSIF v_job.state = 'open' THEN
+    PERFORM ingest.end_job(v_job, p_reason, 'operator:' || p_actor);
+  END IF;
+  RETURN (SELECT j.state FROM ingest.job AS j WHERE j.job_id = v_job.job_id);
+END
+$$;
+COMMENT ON FUNCTION ingest.close_job(text, text, text, text) IS
+  'An operator closes a job whose agent is gone; files that were never sent are skipped on their own; returns the job''s state.';
+
+CREATE FUNCTION ingest.resume_tenant(p_slug text, p_reason text, p_actor text) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  v_tenant_id uuid;
+BEGIN
+  PERFORM ingest.authorize('ingest.resume_tenant');
+  PERFORM ingest.check_decision(p_reason, p_actor);
+  v_tenant_id := ingest.tenant_by_slug(p_slug);
+  PERFORM ingest.lock_tenant(v_tenant_id);
+  RETURN ingest.reactivate(v_tenant_id, p_reason, 'operator:' || p_actor);
+END
+$$;
+COMMENT ON FUNCTION ingest.resume_tenant(text, text, text) IS 'An operator lets a halted agency go on; returns its state.';
 
 CREATE FUNCTION ingest.retry_file(p_job_file_id uuid, p_reason text, p_actor text, p_options jsonb DEFAULT '{}') RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -309,45 +254,6 @@ END
 $$;
 COMMENT ON FUNCTION ingest.retire_file(uuid, text, text) IS 'An operator removes the staged rows of a file; returns how many rows of how many files.';
 
-CREATE FUNCTION ingest.resume_tenant(p_slug text, p_reason text, p_actor text) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-DECLARE
-  v_tenant_id uuid;
-BEGIN
-  PERFORM ingest.authorize('ingest.resume_tenant');
-  PERFORM ingest.check_decision(p_reason, p_actor);
-  v_tenant_id := ingest.tenant_by_slug(p_slug);
-  PERFORM ingest.lock_tenant(v_tenant_id);
-  RETURN ingest.reactivate(v_tenant_id, p_reason, 'operator:' || p_actor);
-END
-$$;
-COMMENT ON FUNCTION ingest.resume_tenant(text, text, text) IS 'An operator lets a halted agency go on; returns its state.';
-
--- An agent that is gone closes nothing: its delivery would stay open, and history that it began would go
--- ahead of nightly files for ever.
-CREATE FUNCTION ingest.close_job(p_slug text, p_job_key text, p_reason text, p_actor text) RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-DECLARE
-  v_tenant_id uuid;
-  v_job       ingest.job;
-BEGIN
-  PERFORM ingest.authorize('ingest.close_job');
-  PERFORM ingest.check_decision(p_reason, p_actor);
-  v_tenant_id := ingest.tenant_by_slug(p_slug);
-  PERFORM ingest.lock_tenant(v_tenant_id);
-  SELECT j.* INTO v_job FROM ingest.job AS j WHERE j.tenant_id = v_tenant_id AND j.job_key = p_job_key;
-  IF NOT FOUND THEN
-    PERFORM ingest.refuse('WB-2102', 404, 'no job of this agency has this key', 'Correct the job key.');
-  ELSIF v_job.state = 'open' THEN
-    PERFORM ingest.end_job(v_job, p_reason, 'operator:' || p_actor);
-  END IF;
-  RETURN (SELECT j.state FROM ingest.job AS j WHERE j.job_id = v_job.job_id);
-END
-$$;
-COMMENT ON FUNCTION ingest.close_job(text, text, text, text) IS
-  'An operator closes a job whose agent is gone; files that were never sent are skipped on their own; returns the job''s state.';
-
--- Signed-in people ------------------------------------------------------------------------------------
 CREATE FUNCTION public.ingest_decide(
   action text, tenant text, job_file_id uuid DEFAULT NULL, reason text DEFAULT NULL, options jsonb DEFAULT '{}'
 ) RETURNS jsonb

@@ -1,99 +1,44 @@
--- 0032 Orphans: stored objects that no file wants any more are found, recorded, and removed by the worker.
+-- 0021 Orphans: stored objects that no file wants any more are found, recorded, and removed by the worker.
 -- Why:    uploads that came for a path that was given up stayed in the bucket for ever.
--- Needs:  0031.   Locks: ingest.setting for an instant.
+-- Needs:  0020.   Locks: none.
 -- Rule:   released migrations are never edited; add the next number.
 
-ALTER TABLE ingest.setting DROP CONSTRAINT a_number_setting_is_a_whole_number_above_zero;
-ALTER TABLE ingest.setting ADD CONSTRAINT a_number_setting_is_a_whole_number_above_zero CHECK (
-  name IN ('bucket', 'signing_mode')
-  OR (jsonb_typeof(value) = 'number' AND value::text ~ '^[1-9][0-9]{0,14}$')
-  OR (name = 'orphan_grace_s' AND value = '0'));
-INSERT INTO ingest.setting (name, value, is_for_agents, description) VALUES
-  ('orphan_grace_s', '604800', false, 'How long an object that no file wants stays in the bucket; 0 = it is removed when it is found.'),
-  ('orphan_walk_s',  '900',    false, 'Pause between two walks through the bucket that look for objects that no file wants.');
-
-CREATE TABLE ingest.orphan (
-  orphan_id       bigint      GENERATED ALWAYS AS IDENTITY,
-  tenant_id       uuid        NOT NULL,
-  job_file_id     uuid        NOT NULL,
-  bucket          text        NOT NULL,
-  object_path     text        NOT NULL,
-  size_bytes      bigint      NOT NULL,
-  reason          text        NOT NULL,
-  found_at        timestamptz NOT NULL,
-  removed_at      timestamptz,
-  attempts        integer     NOT NULL DEFAULT 0,
-  next_attempt_at timestamptz NOT NULL,
-  last_problem    text,
-  CONSTRAINT an_orphan_is_found_once PRIMARY KEY (orphan_id),
-  CONSTRAINT an_orphan_was_of_a_file_of_its_tenant
-    FOREIGN KEY (tenant_id, job_file_id) REFERENCES ingest.job_file (tenant_id, job_file_id),
-  CONSTRAINT an_orphan_has_a_known_reason CHECK (reason IN ('withdrawn', 'duplicate', 'wrong_size', 'superseded', 'cut_again'))
-);
-CREATE UNIQUE INDEX an_object_is_an_orphan_once ON ingest.orphan (bucket, object_path) WHERE removed_at IS NULL;
-CREATE INDEX orphan_by_path ON ingest.orphan (bucket, object_path);
-CREATE INDEX orphan_to_remove ON ingest.orphan (next_attempt_at) WHERE removed_at IS NULL;
-COMMENT ON TABLE  ingest.orphan IS 'Stored objects that no file wants any more; written before anything is removed, kept for good. A path that is here is never read from again.';
-COMMENT ON COLUMN ingest.orphan.orphan_id IS 'Identity, growing.';
-COMMENT ON COLUMN ingest.orphan.tenant_id IS 'The agency.';
-COMMENT ON COLUMN ingest.orphan.job_file_id IS 'The file that the object was sent or cut for.';
-COMMENT ON COLUMN ingest.orphan.bucket IS 'Where the object is.';
-COMMENT ON COLUMN ingest.orphan.object_path IS 'Its path in the bucket.';
-COMMENT ON COLUMN ingest.orphan.size_bytes IS 'Its size when it was found.';
-COMMENT ON COLUMN ingest.orphan.reason IS 'withdrawn = its agent said that these bytes do not count; duplicate = another copy is kept; wrong_size = a refused file''s, of another size than promised; superseded = at a path that its file has left; cut_again = a part of a cut that does not count.';
-COMMENT ON COLUMN ingest.orphan.found_at IS 'When it was found.';
-COMMENT ON COLUMN ingest.orphan.removed_at IS 'When it was gone from the bucket; null before.';
-COMMENT ON COLUMN ingest.orphan.attempts IS 'How often removal was begun.';
-COMMENT ON COLUMN ingest.orphan.next_attempt_at IS 'Not removed before this time.';
-COMMENT ON COLUMN ingest.orphan.last_problem IS 'Why the latest attempt failed; null after success.';
-CREATE TRIGGER an_orphan_keeps_what_it_says BEFORE UPDATE ON ingest.orphan
-  FOR EACH ROW EXECUTE FUNCTION ingest.keep_identity('orphan_id', 'tenant_id', 'job_file_id', 'bucket', 'object_path', 'size_bytes', 'reason', 'found_at');
-CREATE TRIGGER an_orphan_is_never_forgotten BEFORE DELETE OR TRUNCATE ON ingest.orphan
-  FOR EACH STATEMENT EXECUTE FUNCTION ingest.forbid_change();
-
-CREATE TABLE ingest.orphan_walk (
-  bucket         text        NOT NULL,
-  after_path     text        NOT NULL DEFAULT '',
-  objects        bigint      NOT NULL DEFAULT 0,
-  unknown        bigint      NOT NULL DEFAULT 0,
-  ended_at       timestamptz,
-  ended_objects  bigint,
-  ended_unknown  bigint,
-  CONSTRAINT a_bucket_is_walked_once_at_a_time PRIMARY KEY (bucket)
-);
-COMMENT ON TABLE  ingest.orphan_walk IS 'How far the walk through each bucket has come that looks for orphans, and what the last one counted.';
-COMMENT ON COLUMN ingest.orphan_walk.bucket IS 'The bucket.';
-COMMENT ON COLUMN ingest.orphan_walk.after_path IS 'The path that was looked at last; empty between two walks.';
-COMMENT ON COLUMN ingest.orphan_walk.objects IS 'Objects seen so far in this walk.';
-COMMENT ON COLUMN ingest.orphan_walk.unknown IS 'Of these, those that no registered file explains; they are never removed.';
-COMMENT ON COLUMN ingest.orphan_walk.ended_at IS 'When the last whole walk ended; null before the first.';
-COMMENT ON COLUMN ingest.orphan_walk.ended_objects IS 'Objects that it saw.';
-COMMENT ON COLUMN ingest.orphan_walk.ended_unknown IS 'Of these, those that no registered file explains.';
-CREATE TRIGGER a_walk_is_never_removed BEFORE DELETE OR TRUNCATE ON ingest.orphan_walk
-  FOR EACH STATEMENT EXECUTE FUNCTION ingest.forbid_change();
-ALTER TABLE ingest.orphan ENABLE ROW LEVEL SECURITY;
-ALTER TABLE ingest.orphan_walk ENABLE ROW LEVEL SECURITY;
-INSERT INTO ingest.orphan_walk (bucket) SELECT DISTINCT f.bucket FROM ingest.job_file AS f WHERE f.bucket IS NOT NULL;
-CREATE INDEX job_file_by_split_off ON ingest.job_file (split_of) WHERE split_of IS NOT NULL;
-
--- What is to be removed counts as not there: nobody may come to want it while the worker removes it.
-CREATE OR REPLACE FUNCTION ingest.stored_size(p_bucket text, p_path text) RETURNS bigint
-LANGUAGE sql STABLE SET search_path = '' AS $$
-  SELECT CASE WHEN o.metadata ->> 'size' ~ '^[0-9]{1,18}$' THEN (o.metadata ->> 'size')::bigint ELSE -1 END
-    FROM storage.objects AS o
-   WHERE o.bucket_id = p_bucket AND o.name = p_path AND o.metadata ? 'eTag'
-     AND NOT EXISTS (SELECT FROM ingest.orphan AS r WHERE r.bucket = p_bucket AND r.object_path = p_path)
+-- Judges one object under its tenant's lock, and records it as an orphan before anything is removed.
+CREATE FUNCTION ingest.note_orphan(p_bucket text, p_path text) RETURNS boolean
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_until  timestamptz := ingest.clock() - make_interval(secs => ingest.setting_bigint('orphan_grace_s'));
+  v_owner  ingest.job_file;
+  v_named  ingest.job_file;
+  v_object storage.objects;
+  v_size   bigint;
+  v_reason text;
+BEGIN
+  SELECT f.* INTO v_owner FROM ingest.job_file AS f WHERE f.job_file_id = ingest.file_of_path(p_path) AND f.bucket = p_bucket;
+  SELECT o.* INTO v_object FROM storage.objects AS o WHERE o.bucket_id = p_bucket AND o.name = p_path AND o.metadata ? 'eTag';
+  IF v_owner.job_file_id IS NULL OR v_object.id IS NULL OR greatest(v_object.created_at, v_object.updated_at) > v_until THEN
+    RETURN false;
+  END IF;
+  SELECT f.* INTO v_named FROM ingest.job_file AS f WHERE f.bucket = p_bucket AND f.object_path = p_path;
+  v_size := CASE WHEN v_object.metadata ->> 'size' ~ '^[0-9]{1,18}$' THEN (v_object.metadata ->> 'size')::bigint ELSE -1 END;
+  v_reason := CASE WHEN v_named.job_file_id IS NOT NULL THEN ingest.judge_named_object(v_named, v_size)
+                   ELSE ingest.judge_unnamed_object(v_owner, p_path) END;
+  -- The grace begins when the last thing happened to its file: what a person has just decided may be decided otherwise.
+  IF v_reason IS NULL OR EXISTS (SELECT FROM ingest.job_event AS e
+       WHERE e.job_file_id = coalesce(v_named.job_file_id, v_owner.job_file_id) AND e.at > v_until AND e.event !~ '^orphan_') THEN
+    RETURN false;
+  END IF;
+  INSERT INTO ingest.orphan (tenant_id, job_file_id, bucket, object_path, size_bytes, reason, found_at, next_attempt_at)
+  VALUES (v_owner.tenant_id, coalesce(v_named.job_file_id, v_owner.job_file_id), p_bucket, p_path, v_size, v_reason, ingest.clock(), ingest.clock())
+  ON CONFLICT (bucket, object_path) WHERE removed_at IS NULL DO NOTHING;
+  IF FOUND THEN
+    PERFORM ingest.append_event(v_owner.tenant_id, 'orphan_found', 'central', v_owner.job_id, coalesce(v_named.job_file_id, v_owner.job_file_id),
+      p_details => jsonb_build_object('path', p_path, 'bucket', p_bucket, 'size_bytes', v_size, 'reason', v_reason));
+  END IF;
+  RETURN FOUND;
+END
 $$;
-COMMENT ON FUNCTION ingest.stored_size(text, text) IS
-  'Size of a completely stored object; null when it is not there (a row without eTag is a permission probe), or once it was found to be an orphan.';
-
--- Judging -------------------------------------------------------------------------------------------
--- The folder of an object is named by the file that it was sent for, or cut from.
-CREATE FUNCTION ingest.file_of_path(p_path text) RETURNS uuid
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-  SELECT substring(p_path FROM '/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})/[^/]+$')::uuid
-$$;
-COMMENT ON FUNCTION ingest.file_of_path(text) IS 'The job_file whose folder an object lies in; null when the path is not of our making.';
+COMMENT ON FUNCTION ingest.note_orphan(text, text) IS 'Records the object as an orphan if it is one and its grace is over; the caller holds the tenant''s lock.';
 
 -- At a path that a row names: does the row still want it?
 CREATE FUNCTION ingest.judge_named_object(p_file ingest.job_file, p_size bigint) RETURNS text
@@ -141,44 +86,6 @@ END
 $$;
 COMMENT ON FUNCTION ingest.judge_unnamed_object(ingest.job_file, text) IS 'Why an object at a path that no file names any more may be removed; null when it may not.';
 
--- Judges one object under its tenant's lock, and records it as an orphan before anything is removed.
-CREATE FUNCTION ingest.note_orphan(p_bucket text, p_path text) RETURNS boolean
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-  v_until  timestamptz := ingest.clock() - make_interval(secs => ingest.setting_bigint('orphan_grace_s'));
-  v_owner  ingest.job_file;
-  v_named  ingest.job_file;
-  v_object storage.objects;
-  v_size   bigint;
-  v_reason text;
-BEGIN
-  SELECT f.* INTO v_owner FROM ingest.job_file AS f WHERE f.job_file_id = ingest.file_of_path(p_path) AND f.bucket = p_bucket;
-  SELECT o.* INTO v_object FROM storage.objects AS o WHERE o.bucket_id = p_bucket AND o.name = p_path AND o.metadata ? 'eTag';
-  IF v_owner.job_file_id IS NULL OR v_object.id IS NULL OR greatest(v_object.created_at, v_object.updated_at) > v_until THEN
-    RETURN false;
-  END IF;
-  SELECT f.* INTO v_named FROM ingest.job_file AS f WHERE f.bucket = p_bucket AND f.object_path = p_path;
-  v_size := CASE WHEN v_object.metadata ->> 'size' ~ '^[0-9]{1,18}$' THEN (v_object.metadata ->> 'size')::bigint ELSE -1 END;
-  v_reason := CASE WHEN v_named.job_file_id IS NOT NULL THEN ingest.judge_named_object(v_named, v_size)
-                   ELSE ingest.judge_unnamed_object(v_owner, p_path) END;
-  -- The grace begins when the last thing happened to its file: what a person has just decided may be decided otherwise.
-  IF v_reason IS NULL OR EXISTS (SELECT FROM ingest.job_event AS e
-       WHERE e.job_file_id = coalesce(v_named.job_file_id, v_owner.job_file_id) AND e.at > v_until AND e.event !~ '^orphan_') THEN
-    RETURN false;
-  END IF;
-  INSERT INTO ingest.orphan (tenant_id, job_file_id, bucket, object_path, size_bytes, reason, found_at, next_attempt_at)
-  VALUES (v_owner.tenant_id, coalesce(v_named.job_file_id, v_owner.job_file_id), p_bucket, p_path, v_size, v_reason, ingest.clock(), ingest.clock())
-  ON CONFLICT (bucket, object_path) WHERE removed_at IS NULL DO NOTHING;
-  IF FOUND THEN
-    PERFORM ingest.append_event(v_owner.tenant_id, 'orphan_found', 'central', v_owner.job_id, coalesce(v_named.job_file_id, v_owner.job_file_id),
-      p_details => jsonb_build_object('path', p_path, 'bucket', p_bucket, 'size_bytes', v_size, 'reason', v_reason));
-  END IF;
-  RETURN FOUND;
-END
-$$;
-COMMENT ON FUNCTION ingest.note_orphan(text, text) IS 'Records the object as an orphan if it is one and its grace is over; the caller holds the tenant''s lock.';
-
--- Walking -------------------------------------------------------------------------------------------
 CREATE TYPE ingest.walked AS (path text, tenant_id uuid, is_known boolean, is_suspect boolean);
 COMMENT ON TYPE ingest.walked IS 'An object of the bucket: whose it is, whether a registered file explains it, and whether it needs a judgement.';
 
@@ -243,7 +150,6 @@ $$;
 COMMENT ON FUNCTION ingest.find_orphans(integer) IS
   'Looks at the next objects of a bucket whose walk is due, records those that no file wants, and returns how many; removes nothing.';
 
--- Removing ------------------------------------------------------------------------------------------
 CREATE FUNCTION ingest.next_orphans(p_limit integer DEFAULT 20) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
@@ -323,6 +229,3 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION ingest.orphan_report(text, integer) IS 'What the walks counted, orphans by agency and reason, and the newest of them, those that wait first.';
-
-INSERT INTO ingest.entry_point (function, caller)
-  SELECT 'ingest.' || f, 'service' FROM unnest(ARRAY['find_orphans', 'next_orphans', 'finish_orphan', 'orphan_report']) AS f;

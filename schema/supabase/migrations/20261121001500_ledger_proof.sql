@@ -1,6 +1,6 @@
--- 0030 A ledger proves with each sync that it continues the one central knows.
+-- 0015 A ledger proves with each sync that it continues the one central knows.
 -- Why:    a cloned machine or a restored snapshot delivers twice, or loses a record of custody; both must show at once.
--- Needs:  0029.   Locks: none.
+-- Needs:  0014.   Locks: none.
 -- Rule:   released migrations are never edited; add the next number.
 
 CREATE TYPE ingest.ledger_proof AS (
@@ -33,22 +33,38 @@ END
 $$;
 COMMENT ON FUNCTION ingest.read_proof(jsonb) IS 'Checks ledger_head; refused (WB-2101) when it is not as agreed. No ledger_id: an agent that proves nothing yet.';
 
--- What is wrong with a proof, in words; null when nothing is. Central keeps the newest head it accepted: only
--- who knows it may move it on, as with compare-and-set. Two copies of a ledger cannot both.
-CREATE FUNCTION ingest.judge_proof(p_agent ingest.agent, p_proof ingest.ledger_proof) RETURNS text
-LANGUAGE sql STABLE SET search_path = '' AS $$
-  SELECT CASE
-    WHEN p_agent.ledger_seq IS NULL THEN NULL  -- none is known yet, or a person said that the next one counts
-    WHEN p_proof.ledger_id <> p_agent.ledger_id THEN CASE
-      WHEN EXISTS (SELECT FROM ingest.ledger_anchor AS l WHERE l.agent_id = p_agent.agent_id AND l.ledger_id = p_proof.ledger_id)
-        THEN 'a ledger that was replaced before is back'
-      WHEN p_proof.anchored_seq IS NOT NULL THEN 'a ledger that central has never seen says that central knows it' END
-    WHEN (p_proof.seq, p_proof.hash) = (p_agent.ledger_seq, p_agent.ledger_hash) THEN NULL  -- the answer was lost
-    WHEN (p_proof.anchored_seq, p_proof.anchored_hash) IS DISTINCT FROM (p_agent.ledger_seq, p_agent.ledger_hash)
-      THEN 'the ledger does not go on from the head that central knows: a copy of it is in use, or an older state was restored'
-    WHEN p_proof.seq <= p_agent.ledger_seq THEN 'the ledger went back, or tells another history than before' END
+CREATE FUNCTION ingest.keep_anchor(p_agent ingest.agent, p_proof ingest.ledger_proof, p_is_divergent boolean) RETURNS void
+LANGUAGE sql SET search_path = '' AS $$
+  INSERT INTO ingest.ledger_anchor (agent_id, ledger_id, ledger_seq, ledger_hash, tenant_id, is_divergent, anchored_at)
+  VALUES (p_agent.agent_id, coalesce(p_proof.ledger_id, ''), p_proof.seq, p_proof.hash, p_agent.tenant_id, p_is_divergent, ingest.clock())
+  ON CONFLICT DO NOTHING
 $$;
-COMMENT ON FUNCTION ingest.judge_proof(ingest.agent, ingest.ledger_proof) IS 'Why a ledger is not the one that central knows; null when it is.';
+COMMENT ON FUNCTION ingest.keep_anchor(ingest.agent, ingest.ledger_proof, boolean) IS 'Keeps a told head once.';
+
+-- An agent that proves nothing yet: heads are kept, none is refused.
+CREATE FUNCTION ingest.anchor_ledger(p_agent ingest.agent, p_head jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_proof     ingest.ledger_proof := ingest.read_proof(p_head);
+  v_divergent boolean;
+  v_facts     jsonb := jsonb_build_object('agent_id', p_agent.agent_id, 'ledger_seq', v_proof.seq);
+BEGIN
+  IF EXISTS (SELECT FROM ingest.ledger_anchor AS l WHERE l.agent_id = p_agent.agent_id AND l.ledger_id = ''
+                AND l.ledger_seq = v_proof.seq AND l.ledger_hash = v_proof.hash) THEN
+    RETURN;
+  END IF;
+  v_divergent := EXISTS (SELECT FROM ingest.ledger_anchor AS l
+                          WHERE l.agent_id = p_agent.agent_id AND l.ledger_id = '' AND l.ledger_seq >= v_proof.seq);
+  PERFORM ingest.keep_anchor(p_agent, v_proof, v_divergent);
+  IF v_divergent THEN
+    PERFORM ingest.append_event(p_agent.tenant_id, 'ledger_diverged', 'agent:' || p_agent.agent_id, p_details => v_facts);
+    PERFORM ingest.raise_alert(p_agent.tenant_id, 'ledger_diverged', NULL,
+      'an agent''s ledger went back, or tells another history than before', v_facts);
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION ingest.anchor_ledger(ingest.agent, jsonb) IS
+  'Keeps a ledger head once; one that went back or tells another hash for a number is kept as divergent.';
 
 -- A line may deliver a call twice, the second time late, or a call only after its retry. That is no copy of the
 -- ledger: the head was accepted once, and the agent's own clock says that it has spoken since. A copy that
@@ -66,13 +82,22 @@ $$;
 COMMENT ON FUNCTION ingest.is_overtaken(ingest.agent, jsonb, jsonb) IS
   'True for a sync that arrives after a later one of the same agent: it moves nothing and accuses nobody.';
 
-CREATE FUNCTION ingest.keep_anchor(p_agent ingest.agent, p_proof ingest.ledger_proof, p_is_divergent boolean) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
-  INSERT INTO ingest.ledger_anchor (agent_id, ledger_id, ledger_seq, ledger_hash, tenant_id, is_divergent, anchored_at)
-  VALUES (p_agent.agent_id, coalesce(p_proof.ledger_id, ''), p_proof.seq, p_proof.hash, p_agent.tenant_id, p_is_divergent, ingest.clock())
-  ON CONFLICT DO NOTHING
+-- What is wrong with a proof, in words; null when nothing is. Central keeps the newest head it accepted: only
+-- who knows it may move it on, as with compare-and-set. Two copies of a ledger cannot both.
+CREATE FUNCTION ingest.judge_proof(p_agent ingest.agent, p_proof ingest.ledger_proof) RETURNS text
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT CASE
+    WHEN p_agent.ledger_seq IS NULL THEN NULL  -- none is known yet, or a person said that the next one counts
+    WHEN p_proof.ledger_id <> p_agent.ledger_id THEN CASE
+      WHEN EXISTS (SELECT FROM ingest.ledger_anchor AS l WHERE l.agent_id = p_agent.agent_id AND l.ledger_id = p_proof.ledger_id)
+        THEN 'a ledger that was replaced before is back'
+      WHEN p_proof.anchored_seq IS NOT NULL THEN 'a ledger that central has never seen says that central knows it' END
+    WHEN (p_proof.seq, p_proof.hash) = (p_agent.ledger_seq, p_agent.ledger_hash) THEN NULL  -- the answer was lost
+    WHEN (p_proof.anchored_seq, p_proof.anchored_hash) IS DISTINCT FROM (p_agent.ledger_seq, p_agent.ledger_hash)
+      THEN 'the ledger does not go on from the head that central knows: a copy of it is in use, or an older state was restored'
+    WHEN p_proof.seq <= p_agent.ledger_seq THEN 'the ledger went back, or tells another history than before' END
 $$;
-COMMENT ON FUNCTION ingest.keep_anchor(ingest.agent, ingest.ledger_proof, boolean) IS 'Keeps a told head once.';
+COMMENT ON FUNCTION ingest.judge_proof(ingest.agent, ingest.ledger_proof) IS 'Why a ledger is not the one that central knows; null when it is.';
 
 -- The first key is kept; another one is told to people, once, and changes nothing.
 CREATE FUNCTION ingest.keep_public_key(p_agent ingest.agent, p_public_key text) RETURNS void
@@ -138,99 +163,6 @@ $$;
 COMMENT ON FUNCTION ingest.prove_ledger(ingest.agent, jsonb) IS
   'Accepts the ledger''s head as the newest one, or refuses the agent from now on (WB-2007).';
 
--- An agent that proves nothing yet: heads are kept, none is refused.
-CREATE OR REPLACE FUNCTION ingest.anchor_ledger(p_agent ingest.agent, p_head jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-  v_proof     ingest.ledger_proof := ingest.read_proof(p_head);
-  v_divergent boolean;
-  v_facts     jsonb := jsonb_build_object('agent_id', p_agent.agent_id, 'ledger_seq', v_proof.seq);
-BEGIN
-  IF EXISTS (SELECT FROM ingest.ledger_anchor AS l WHERE l.agent_id = p_agent.agent_id AND l.ledger_id = ''
-                AND l.ledger_seq = v_proof.seq AND l.ledger_hash = v_proof.hash) THEN
-    RETURN;
-  END IF;
-  v_divergent := EXISTS (SELECT FROM ingest.ledger_anchor AS l
-                          WHERE l.agent_id = p_agent.agent_id AND l.ledger_id = '' AND l.ledger_seq >= v_proof.seq);
-  PERFORM ingest.keep_anchor(p_agent, v_proof, v_divergent);
-  IF v_divergent THEN
-    PERFORM ingest.append_event(p_agent.tenant_id, 'ledger_diverged', 'agent:' || p_agent.agent_id, p_details => v_facts);
-    PERFORM ingest.raise_alert(p_agent.tenant_id, 'ledger_diverged', NULL,
-      'an agent''s ledger went back, or tells another history than before', v_facts);
-  END IF;
-END
-$$;
-
--- Locks the tenant, then reads the agent again, so that a revocation that committed a moment ago is seen.
-CREATE OR REPLACE FUNCTION ingest.agent_by_token() RETURNS ingest.agent
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-  v_hash  text;
-  v_agent ingest.agent;
-  v_state text;
-BEGIN
-  v_hash := ingest.sha256_hex(nullif(nullif(current_setting('request.headers', true), '')::jsonb ->> 'x-agent-token', ''));
-  SELECT a.* INTO v_agent FROM ingest.agent AS a WHERE a.token_sha256 = v_hash;
-  IF NOT FOUND THEN
-    PERFORM ingest.refuse('WB-2001', 401, 'this agent is not known here', 'Enrol the agent again.');
-  END IF;
-  PERFORM ingest.lock_tenant(v_agent.tenant_id);
-  SELECT a.* INTO STRICT v_agent FROM ingest.agent AS a WHERE a.agent_id = v_agent.agent_id;
-  IF v_agent.revoked_at IS NOT NULL THEN
-    PERFORM ingest.refuse('WB-2002', 403, 'this agent was revoked', 'Ask the central team why, then enrol again.');
-  ELSIF v_agent.ledger_refused_at IS NOT NULL THEN
-    PERFORM ingest.refuse('WB-2007', 403, v_agent.ledger_refused_reason,
-      'Look for a copy of this agent, or tell the central team that its state was restored; they decide.');
-  END IF;
-  SELECT t.state INTO STRICT v_state FROM ingest.tenant AS t WHERE t.tenant_id = v_agent.tenant_id;
-  IF v_state = 'closed' THEN
-    PERFORM ingest.refuse('WB-2006', 403, 'this agency is closed', 'Ask the central team to open the agency again.');
-  END IF;
-  RETURN v_agent;
-END
-$$;
-COMMENT ON FUNCTION ingest.agent_by_token() IS
-  'The agent whose token the request carries, with its tenant locked; refused (WB-2001, WB-2002, WB-2006, WB-2007) otherwise.';
-COMMENT ON FUNCTION ingest.authorize(text, uuid) IS
-  'The one decision of who may call: as ingest.entry_point lists it, else refused (WB-2001, WB-2002, WB-2005, WB-2006, WB-2007).';
-
-CREATE OR REPLACE FUNCTION public.ingest_sync(
-  cursor bigint DEFAULT 0, health jsonb DEFAULT '{}', ledger_head jsonb DEFAULT NULL, specs_digest text DEFAULT ''
-) RETURNS jsonb
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-DECLARE
-  v_agent   ingest.agent := (ingest.authorize('public.ingest_sync')).agent;
-  v_after   bigint := coalesce(ingest_sync.cursor, 0);
-  v_last    bigint;
-  v_specs   jsonb;
-  v_problem jsonb;
-BEGIN
-  IF v_after < 0 OR jsonb_typeof(coalesce(ingest_sync.health, '{}')) <> 'object'
-     OR octet_length(ingest_sync.health::text) > 16384 THEN
-    PERFORM ingest.malformed('cursor is not negative, and health is an object of at most 16 KiB');
-  END IF;
-  IF ingest.is_overtaken(v_agent, ingest_sync.ledger_head, ingest_sync.health) IS NOT TRUE THEN
-    UPDATE ingest.agent AS a SET last_seen_at = ingest.clock(), health = coalesce(ingest_sync.health, '{}')
-     WHERE a.agent_id = v_agent.agent_id;
-    v_problem := ingest.prove_ledger(v_agent, ingest_sync.ledger_head);
-  END IF;
-  SELECT c.last_seq INTO STRICT v_last FROM ingest.tenant_clock AS c WHERE c.tenant_id = v_agent.tenant_id;
-  IF v_after > v_last THEN
-    v_after := 0;  -- central was restored from an older backup: tell everything again
-  END IF;
-  v_specs := ingest.current_specs(v_agent.tenant_id);
-  RETURN CASE WHEN v_problem IS NULL THEN ingest.changes_for(v_agent, v_after, v_last)
-              ELSE jsonb_build_object('changes', '[]'::jsonb, 'more', false, 'cursor', v_after) END
-  || jsonb_build_object(
-    'server_time', ingest.iso(ingest.clock()), 'ledger_problem', v_problem,
-    'file_specs', CASE WHEN v_specs ->> 'digest' IS DISTINCT FROM ingest_sync.specs_digest AND v_problem IS NULL THEN v_specs END,
-    'settings', ingest.agent_settings(), 'commands', '[]'::jsonb,
-    'deliveries', CASE WHEN v_problem IS NULL THEN ingest.recent_deliveries(v_agent.tenant_id, 7) ELSE '[]' END,
-    'tenant', (SELECT jsonb_build_object('state', t.state, 'reason', t.state_reason)
-                 FROM ingest.tenant AS t WHERE t.tenant_id = v_agent.tenant_id));
-END
-$$;
-
 -- A person vouches for the agent's ledger as it is now, its key included: the next sync's head and key count.
 CREATE FUNCTION ingest.accept_ledger(p_agent_id uuid, p_reason text, p_actor text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -258,4 +190,3 @@ END
 $$;
 COMMENT ON FUNCTION ingest.accept_ledger(uuid, text, text) IS
   'An operator lets a refused agent go on: the ledger head and the key of its next sync count, whatever they are.';
-INSERT INTO ingest.entry_point (function, caller) VALUES ('ingest.accept_ledger', 'service');

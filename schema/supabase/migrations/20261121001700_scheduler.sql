@@ -1,8 +1,12 @@
--- 0019 The scheduler: which step of which file is next, and what it waits for.
--- Why:    recipe before recipe_line, history before tonight, a set as a whole, one step at a time per
---         agency; and never waiting for a file that never comes.
--- Needs:  0018.   Locks: none.
+-- 0017 ingest.claim_next: the one next step of an agency, in its order, under a lease.
+-- Why:    what is ingested next is decided in one place, once, for any number of workers (docs/decisions/0005).
+-- Needs:  0016.   Locks: none.
 -- Rule:   released migrations are never edited; add the next number.
+
+-- What is next --------------------------------------------------------------------------------------
+
+CREATE TYPE ingest.due_step AS (job_file_id uuid, step text);
+COMMENT ON TYPE ingest.due_step IS 'A file and the step that is due for it.';
 
 CREATE FUNCTION ingest.is_split_due(p_file ingest.job_file) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = '' AS $$
@@ -32,40 +36,6 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
                         AND (o.state IN ('staged', 'processed', 'archived', 'duplicate') OR o.skipped_at IS NOT NULL))
 $$;
 COMMENT ON FUNCTION ingest.missing_before(ingest.job_file) IS 'Tags that the plan stages before this file and that have not been yet.';
-
-CREATE FUNCTION ingest.note_wait(p_file ingest.job_file, p_reason text, p_missing text[], p_until timestamptz) RETURNS void
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-  v_old ingest.pending_wait;
-BEGIN
-  SELECT w.* INTO v_old FROM ingest.pending_wait AS w WHERE w.tenant_id = p_file.tenant_id;
-  IF (v_old.job_file_id, v_old.reason, v_old.missing, v_old.until)
-     IS NOT DISTINCT FROM (p_file.job_file_id, p_reason, p_missing, p_until) THEN
-    RETURN;
-  END IF;
-  INSERT INTO ingest.pending_wait AS w (tenant_id, job_file_id, reason, missing, since, until)
-  VALUES (p_file.tenant_id, p_file.job_file_id, p_reason, p_missing, ingest.clock(), p_until)
-  ON CONFLICT (tenant_id) DO UPDATE SET job_file_id = excluded.job_file_id, reason = excluded.reason,
-    missing = excluded.missing, since = excluded.since, until = excluded.until;
-  IF NOT EXISTS (SELECT FROM ingest.job_event AS e WHERE e.job_file_id = p_file.job_file_id
-                    AND e.event = 'waiting' AND e.details -> 'missing' = to_jsonb(p_missing)) THEN
-    PERFORM ingest.append_event(p_file.tenant_id, 'waiting', 'central', p_file.job_id, p_file.job_file_id,
-      p_details => jsonb_build_object('reason', p_reason, 'missing', p_missing, 'until', ingest.iso(p_until)));
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION ingest.note_wait(ingest.job_file, text, text[], timestamptz) IS
-  'Keeps the tenant''s one pending wait, and appends waiting once for each thing that a file waits for.';
-
-CREATE FUNCTION ingest.alert_of_refusal(p_file ingest.job_file, p_code text, p_message text) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
-  SELECT ingest.raise_alert(p_file.tenant_id, 'file_refused', p_code,
-    format('%s: %s of %s is refused: %s', t.slug, ingest.plain_text(p_file.relative_path), p_file.delivery_date, p_message),
-    jsonb_build_object('job_file_id', p_file.job_file_id, 'file_tag', p_file.file_tag, 'delivery_date', p_file.delivery_date))
-    FROM ingest.tenant AS t WHERE t.tenant_id = p_file.tenant_id
-$$;
-COMMENT ON FUNCTION ingest.alert_of_refusal(ingest.job_file, text, text) IS
-  'Raises file_refused, for a refusal that halts nothing and that no one at the agency can put right alone.';
 
 -- The first file in order: the step it is due for, 'wait', or 'again' when it was refused and the next is first.
 CREATE FUNCTION ingest.judge_candidate(p_file ingest.job_file) RETURNS text
@@ -127,6 +97,30 @@ $$;
 COMMENT ON FUNCTION ingest.judge_candidate(ingest.job_file) IS
   'verify, split or stage; wait (and for what, in ingest.pending_wait); or again, when the file was refused.';
 
+CREATE FUNCTION ingest.note_wait(p_file ingest.job_file, p_reason text, p_missing text[], p_until timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_old ingest.pending_wait;
+BEGIN
+  SELECT w.* INTO v_old FROM ingest.pending_wait AS w WHERE w.tenant_id = p_file.tenant_id;
+  IF (v_old.job_file_id, v_old.reason, v_old.missing, v_old.until)
+     IS NOT DISTINCT FROM (p_file.job_file_id, p_reason, p_missing, p_until) THEN
+    RETURN;
+  END IF;
+  INSERT INTO ingest.pending_wait AS w (tenant_id, job_file_id, reason, missing, since, until)
+  VALUES (p_file.tenant_id, p_file.job_file_id, p_reason, p_missing, ingest.clock(), p_until)
+  ON CONFLICT (tenant_id) DO UPDATE SET job_file_id = excluded.job_file_id, reason = excluded.reason,
+    missing = excluded.missing, since = excluded.since, until = excluded.until;
+  IF NOT EXISTS (SELECT FROM ingest.job_event AS e WHERE e.job_file_id = p_file.job_file_id
+                    AND e.event = 'waiting' AND e.details -> 'missing' = to_jsonb(p_missing)) THEN
+    PERFORM ingest.append_event(p_file.tenant_id, 'waiting', 'central', p_file.job_id, p_file.job_file_id,
+      p_details => jsonb_build_object('reason', p_reason, 'missing', p_missing, 'until', ingest.iso(p_until)));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION ingest.note_wait(ingest.job_file, text, text[], timestamptz) IS
+  'Keeps the tenant''s one pending wait, and appends waiting once for each thing that a file waits for.';
+
 -- Files whose delivery is over, or that a later delivery has overtaken, go to the archive.
 CREATE FUNCTION ingest.next_to_archive(p_tenant_id uuid) RETURNS ingest.job_file
 LANGUAGE sql STABLE SET search_path = '' AS $$
@@ -148,9 +142,6 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
    ORDER BY j.delivery_date, (f).opened_seq LIMIT 1
 $$;
 COMMENT ON FUNCTION ingest.next_to_archive(uuid) IS 'The next processed file that may be archived, or a row of nulls.';
-
-CREATE TYPE ingest.due_step AS (job_file_id uuid, step text);
-COMMENT ON TYPE ingest.due_step IS 'A file and the step that is due for it.';
 
 -- The caller holds the tenant's lock.
 CREATE FUNCTION ingest.next_step(p_tenant_id uuid) RETURNS ingest.due_step
@@ -196,18 +187,10 @@ END
 $$;
 COMMENT ON FUNCTION ingest.next_step(uuid) IS
   'What is next for a tenant: rename what is staged; the first file in order; verify others while it waits; archive. Null = nothing now.';
-DROP FUNCTION ingest.next_due_file(uuid);
 
-CREATE FUNCTION ingest.target_path(p_file ingest.job_file, p_step text) RETURNS text
-LANGUAGE sql STABLE SET search_path = '' AS $$
-  SELECT CASE p_step
-    WHEN 'rename' THEN ingest.processed_path(p_file.object_path)
-    WHEN 'archive' THEN ingest.archive_path(t.slug, p_file.processed_at, ingest.processed_path(p_file.object_path)) END
-    FROM ingest.tenant AS t WHERE t.tenant_id = p_file.tenant_id
-$$;
-COMMENT ON FUNCTION ingest.target_path(ingest.job_file, text) IS 'Where rename or archive moves the object; null for other steps.';
+-- The lease -----------------------------------------------------------------------------------------
 
-CREATE OR REPLACE FUNCTION ingest.describe_claim(p_file ingest.job_file, p_step text, p_fence bigint) RETURNS jsonb
+CREATE FUNCTION ingest.describe_claim(p_file ingest.job_file, p_step text, p_fence bigint) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = '' AS $$
   SELECT jsonb_build_object(
       'tenant_id', p_file.tenant_id, 'tenant', t.slug, 'fence', p_fence, 'step', p_step,
@@ -229,14 +212,98 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
    WHERE t.tenant_id = p_file.tenant_id AND j.job_id = p_file.job_id AND s.tenant_id = p_file.tenant_id
      AND s.file_tag = p_file.file_tag AND s.version = p_file.file_spec_version
 $$;
+COMMENT ON FUNCTION ingest.describe_claim(ingest.job_file, text, bigint) IS 'All that a worker needs to do one step of one file.';
 
-CREATE OR REPLACE FUNCTION ingest.claim_next(p_worker text, p_lease_s integer DEFAULT NULL) RETURNS jsonb
+CREATE FUNCTION ingest.pause_after(p_attempts bigint) RETURNS interval
+LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+  SELECT least(interval '5 seconds' * power(2, least(p_attempts - 1, 16)), interval '15 minutes')
+$$;
+COMMENT ON FUNCTION ingest.pause_after(bigint) IS 'The pause after a failed attempt: 5 s, 10 s, 20 s … at most 15 min.';
+
+CREATE FUNCTION ingest.alert_of_step(p_file ingest.job_file, p_step text, p_error jsonb) RETURNS void
+LANGUAGE sql SET search_path = '' AS $$
+  SELECT ingest.raise_alert(p_file.tenant_id, 'step_exhausted', p_error ->> 'code',
+    format('%s: %s of %s failed %s times: %s', t.slug, p_step, ingest.plain_text(p_file.relative_path),
+           p_file.attempt_count, p_error ->> 'message'),
+    jsonb_build_object('job_file_id', p_file.job_file_id, 'file_tag', p_file.file_tag, 'step', p_step,
+      'attempt', p_file.attempt_count, 'error', p_error))
+    FROM ingest.tenant AS t WHERE t.tenant_id = p_file.tenant_id
+$$;
+COMMENT ON FUNCTION ingest.alert_of_step(ingest.job_file, text, jsonb) IS 'Raises step_exhausted: a step fails again and again, and is still tried.';
+
+-- A worker vanished in the middle of a step. A file that does this again and again gets growing pauses.
+CREATE FUNCTION ingest.note_lost_lease(p_lease ingest.lease) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_file ingest.job_file;
+  v_over bigint;
+BEGIN
+  SELECT f.* INTO STRICT v_file FROM ingest.job_file AS f WHERE f.job_file_id = p_lease.job_file_id;
+  v_over := v_file.attempt_count - ingest.setting_bigint('max_attempts');
+  IF v_over >= 0 THEN
+    UPDATE ingest.job_file AS f SET next_attempt_at = ingest.clock() + ingest.pause_after(v_over + 1)
+     WHERE f.job_file_id = p_lease.job_file_id;
+  END IF;
+  PERFORM ingest.append_event(p_lease.tenant_id, 'lease_expired', 'central', v_file.job_id, v_file.job_file_id,
+    p_details => jsonb_build_object('worker', p_lease.holder, 'step', p_lease.step, 'attempt', v_file.attempt_count));
+  PERFORM ingest.free_lease(p_lease.tenant_id, p_lease.job_file_id);
+  IF v_over = 0 THEN
+    PERFORM ingest.alert_of_step(v_file, p_lease.step, '{"code": "WB-5002", "message": "workers vanish in this step"}');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION ingest.note_lost_lease(ingest.lease) IS
+  'Records that a lease ran out and frees it; after max_attempts the file waits an hour.';
+
+-- The function that failed is the top of the context; its words may quote a value and are left out.
+CREATE FUNCTION ingest.cause_of_failure(p_sqlstate text, p_message text, p_context text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+  SELECT CASE WHEN p_sqlstate = 'PGRST' THEN coalesce(substring(p_message FROM '"code" ?: ?"(WB-[0-9]{4})"'), 'a refusal')
+              ELSE 'SQLSTATE ' || p_sqlstate END
+      || coalesce(' in ' || substring(
+           regexp_replace(p_context, 'function ingest\.(refuse|malformed|not_possible)\(', '', 'g') FROM 'function ([a-z_]+\.[a-z_]+)\('), '')
+$$;
+COMMENT ON FUNCTION ingest.cause_of_failure(text, text, text) IS 'A failure in words that hold no value: its code and the function.';
+
+-- One event and one alert for each agency and cause, however often it is polled.
+CREATE FUNCTION ingest.note_scheduler_failure(p_tenant_id uuid, p_cause text) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_tenant ingest.tenant;
+BEGIN
+  UPDATE ingest.tenant AS t SET scheduler_failed_at = ingest.clock(), scheduler_problem = p_cause
+   WHERE t.tenant_id = p_tenant_id AND t.scheduler_problem IS DISTINCT FROM p_cause RETURNING t.* INTO v_tenant;
+  IF FOUND THEN
+    PERFORM ingest.append_event(p_tenant_id, 'scheduler_failed', 'central', p_details => jsonb_build_object('cause', p_cause));
+    PERFORM ingest.raise_alert(p_tenant_id, 'scheduler_failed', 'WB-9001',
+      format('%s is not worked for: its next step cannot be found (%s); other agencies go on', v_tenant.slug, p_cause),
+      jsonb_build_object('cause', p_cause));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION ingest.note_scheduler_failure(uuid, text) IS 'Keeps, and tells once, that an agency''s next step cannot be found.';
+
+CREATE FUNCTION ingest.note_scheduler_works(p_tenant_id uuid) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+BEGIN
+  UPDATE ingest.tenant AS t SET scheduler_failed_at = NULL, scheduler_problem = NULL
+   WHERE t.tenant_id = p_tenant_id AND t.scheduler_failed_at IS NOT NULL;
+  IF FOUND THEN
+    PERFORM ingest.append_event(p_tenant_id, 'scheduler_works', 'central');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION ingest.note_scheduler_works(uuid) IS 'Ends what ingest.note_scheduler_failure kept: the next failure is told again.';
+
+CREATE FUNCTION ingest.claim_next(p_worker text, p_lease_s integer DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
   v_tenant_id uuid;
   v_lease     ingest.lease;
   v_due       ingest.due_step;
   v_file      ingest.job_file;
+  v_message   text;
+  v_context   text;
   v_life      interval := make_interval(secs => coalesce(p_lease_s, ingest.setting_bigint('lease_s')));
 BEGIN
   PERFORM ingest.authorize('ingest.claim_next');
@@ -261,9 +328,11 @@ BEGIN
     BEGIN
       v_due := ingest.next_step(v_tenant_id);
     EXCEPTION WHEN OTHERS THEN
-      RAISE WARNING 'no next step for tenant %: %', v_tenant_id, SQLSTATE;
+      GET STACKED DIAGNOSTICS v_message = MESSAGE_TEXT, v_context = PG_EXCEPTION_CONTEXT;
+      PERFORM ingest.note_scheduler_failure(v_tenant_id, ingest.cause_of_failure(SQLSTATE, v_message, v_context));
       CONTINUE;
     END;
+    PERFORM ingest.note_scheduler_works(v_tenant_id);
     CONTINUE WHEN v_due.job_file_id IS NULL;
     UPDATE ingest.job_file AS f SET attempt_count = f.attempt_count + 1
      WHERE f.job_file_id = v_due.job_file_id RETURNING f.* INTO v_file;
@@ -276,47 +345,10 @@ BEGIN
   RETURN NULL;
 END
 $$;
+COMMENT ON FUNCTION ingest.claim_next(text, integer) IS
+  'Gives the caller one due step of a tenant nobody works for, or null; the tenant waiting longest comes first.';
 
--- A worker vanished in the middle of a step. A file that does this again and again gets growing pauses.
-CREATE OR REPLACE FUNCTION ingest.note_lost_lease(p_lease ingest.lease) RETURNS void
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-  v_file ingest.job_file;
-  v_over bigint;
-BEGIN
-  SELECT f.* INTO STRICT v_file FROM ingest.job_file AS f WHERE f.job_file_id = p_lease.job_file_id;
-  v_over := v_file.attempt_count - ingest.setting_bigint('max_attempts');
-  IF v_over >= 0 THEN
-    UPDATE ingest.job_file AS f SET next_attempt_at = ingest.clock() + ingest.pause_after(v_over + 1)
-     WHERE f.job_file_id = p_lease.job_file_id;
-  END IF;
-  PERFORM ingest.append_event(p_lease.tenant_id, 'lease_expired', 'central', v_file.job_id, v_file.job_file_id,
-    p_details => jsonb_build_object('worker', p_lease.holder, 'step', p_lease.step, 'attempt', v_file.attempt_count));
-  PERFORM ingest.free_lease(p_lease.tenant_id, p_lease.job_file_id);
-  IF v_over = 0 THEN
-    PERFORM ingest.alert_of_step(v_file, p_lease.step, '{"code": "WB-5002", "message": "workers vanish in this step"}');
-  END IF;
-END
-$$;
-
-CREATE FUNCTION ingest.pause_after(p_attempts bigint) RETURNS interval
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-  SELECT least(interval '5 seconds' * power(2, least(p_attempts - 1, 16)), interval '15 minutes')
-$$;
-COMMENT ON FUNCTION ingest.pause_after(bigint) IS 'The pause after a failed attempt: 5 s, 10 s, 20 s … at most 15 min.';
-
-CREATE FUNCTION ingest.alert_of_step(p_file ingest.job_file, p_step text, p_error jsonb) RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
-  SELECT ingest.raise_alert(p_file.tenant_id, 'step_exhausted', p_error ->> 'code',
-    format('%s: %s of %s failed %s times: %s', t.slug, p_step, ingest.plain_text(p_file.relative_path),
-           p_file.attempt_count, p_error ->> 'message'),
-    jsonb_build_object('job_file_id', p_file.job_file_id, 'file_tag', p_file.file_tag, 'step', p_step,
-      'attempt', p_file.attempt_count, 'error', p_error))
-    FROM ingest.tenant AS t WHERE t.tenant_id = p_file.tenant_id
-$$;
-COMMENT ON FUNCTION ingest.alert_of_step(ingest.job_file, text, jsonb) IS 'Raises step_exhausted: a step fails again and again, and is still tried.';
-
-CREATE OR REPLACE FUNCTION ingest.heartbeat(p_tenant_id uuid, p_fence bigint, p_lease_s integer DEFAULT NULL) RETURNS boolean
+CREATE FUNCTION ingest.heartbeat(p_tenant_id uuid, p_fence bigint, p_lease_s integer DEFAULT NULL) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
   PERFORM ingest.authorize('ingest.heartbeat');
@@ -326,3 +358,5 @@ BEGIN
   RETURN FOUND;
 END
 $$;
+COMMENT ON FUNCTION ingest.heartbeat(uuid, bigint, integer) IS
+  'Prolongs a lease; false when it is lost, and the step must be dropped.';

@@ -1,9 +1,9 @@
--- 0025 Operators' functions again, each behind ingest.authorize; plans and withdrawal; grants.
--- Why:    one place decides who may call; a new agency, plan or spec needs no code.
--- Needs:  0024.   Locks: none.
+-- 0023 What the central team sets up: agencies, enrolment codes, file specs, delivery plans, settings.
+-- Why:    an agency is a folder of configuration, never code.
+-- Needs:  0022.   Locks: none.
 -- Rule:   released migrations are never edited; add the next number.
 
-CREATE OR REPLACE FUNCTION ingest.create_tenant(p_slug text, p_display_name text, p_time_zone text) RETURNS uuid
+CREATE FUNCTION ingest.create_tenant(p_slug text, p_display_name text, p_time_zone text) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
   v_tenant ingest.tenant;
@@ -29,8 +29,9 @@ BEGIN
   RETURN v_tenant.tenant_id;
 END
 $$;
+COMMENT ON FUNCTION ingest.create_tenant(text, text, text) IS 'Registers an agency; the same facts again give the same id.';
 
-CREATE OR REPLACE FUNCTION ingest.set_tenant_state(p_slug text, p_state text, p_reason text, p_actor text) RETURNS text
+CREATE FUNCTION ingest.set_tenant_state(p_slug text, p_state text, p_reason text, p_actor text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
   v_tenant_id uuid;
@@ -53,8 +54,9 @@ BEGIN
   RETURN p_state;
 END
 $$;
+COMMENT ON FUNCTION ingest.set_tenant_state(text, text, text, text) IS 'Halts, closes or opens an agency again; returns the state.';
 
-CREATE OR REPLACE FUNCTION ingest.create_enrolment_code(p_slug text, p_ttl_s integer, p_actor text) RETURNS text
+CREATE FUNCTION ingest.create_enrolment_code(p_slug text, p_ttl_s integer, p_actor text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
   v_tenant_id uuid;
@@ -79,8 +81,49 @@ BEGIN
   RETURN regexp_replace(v_code, '(....)(?=.)', '\1-', 'g');
 END
 $$;
+COMMENT ON FUNCTION ingest.create_enrolment_code(text, integer, text) IS
+  'A new single-use code, XXXX-XXXX-XXXX-XXXX; shown this once, only its hash is kept.';
 
-CREATE OR REPLACE FUNCTION ingest.put_file_spec(p_slug text, p_spec jsonb, p_actor text) RETURNS integer
+CREATE FUNCTION ingest.revoke_agent(p_agent_id uuid, p_reason text, p_actor text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
+DECLARE
+  v_tenant_id uuid;
+BEGIN
+  PERFORM ingest.authorize('ingest.revoke_agent');
+  SELECT a.tenant_id INTO v_tenant_id FROM ingest.agent AS a WHERE a.agent_id = p_agent_id;
+  IF NOT FOUND THEN
+    PERFORM ingest.refuse('WB-2001', 404, 'no agent has this id', 'Correct the id.');
+  END IF;
+  PERFORM ingest.lock_tenant(v_tenant_id);
+  UPDATE ingest.agent AS a SET revoked_at = ingest.clock(), revoked_reason = p_reason
+   WHERE a.agent_id = p_agent_id AND a.revoked_at IS NULL;
+  IF FOUND THEN
+    PERFORM ingest.append_event(v_tenant_id, 'agent_revoked', 'operator:' || p_actor,
+      p_details => jsonb_build_object('agent_id', p_agent_id));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION ingest.revoke_agent(uuid, text, text) IS 'Refuses the agent from now on; its next call already sees it.';
+
+-- Exact names: what PostgreSQL would take as well ("utc", "UTC+3" with its sign turned round) agents and people may not read alike.
+CREATE FUNCTION ingest.check_time_zones(p_spec jsonb) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_unknown bigint;
+BEGIN
+  SELECT min(c.position) - 1 INTO v_unknown
+    FROM jsonb_array_elements(p_spec -> 'columns') WITH ORDINALITY AS c (entry, position)
+   WHERE jsonb_typeof(c.entry) = 'object' AND coalesce(c.entry ->> 'time_zone', '') NOT IN ('', 'UTC')
+     AND c.entry ->> 'time_zone' <> ALL (ARRAY(SELECT z.name FROM pg_catalog.pg_timezone_names AS z));
+  IF v_unknown IS NOT NULL THEN
+    PERFORM ingest.refuse('WB-3014', 400, format('columns[%s].time_zone: this database knows no time zone of this name', v_unknown),
+      'Name a zone as the IANA database does, such as Europe/Paris, or UTC.');
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION ingest.check_time_zones(jsonb) IS 'Refuses (WB-3014) a spec with a time zone that PostgreSQL does not know, naming its place.';
+
+CREATE FUNCTION ingest.put_file_spec(p_slug text, p_spec jsonb, p_actor text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
   v_tenant_id uuid;
@@ -93,10 +136,12 @@ BEGIN
      OR jsonb_typeof(p_spec -> 'columns') IS DISTINCT FROM 'array'
      OR coalesce(p_spec ->> 'on_refusal', 'halt') NOT IN ('halt', 'quarantine')
      OR coalesce(p_spec ->> 'split_rows', '1') !~ '^[0-9]{1,15}$' OR coalesce(p_spec ->> 'split_bytes', '1') !~ '^[0-9]{1,15}$'
+     OR coalesce(p_spec ->> 'stale_after_hours', '0') !~ '^[0-9]{1,4}$'
      OR NOT EXISTS (SELECT FROM ingest.entity AS e WHERE e.entity = p_spec ->> 'entity') THEN
     PERFORM ingest.refuse('WB-3014', 400,
       'a file spec is an object with file_tag (a-z 0-9 _), a known entity and columns', 'Correct the spec.');
   END IF;
+  PERFORM ingest.check_time_zones(p_spec);
   PERFORM ingest.lock_tenant(v_tenant_id);
   v_latest := ingest.newest_spec(v_tenant_id, p_spec ->> 'file_tag');
   IF v_latest.spec_sha256 IS NOT DISTINCT FROM v_sha256 AND NOT v_latest.is_withdrawn THEN
@@ -111,6 +156,8 @@ BEGIN
   RETURN v_latest.version;
 END
 $$;
+COMMENT ON FUNCTION ingest.put_file_spec(text, jsonb, text) IS
+  'Puts a spec in force and returns its version; the spec in force again changes nothing.';
 
 CREATE FUNCTION ingest.withdraw_file_spec(p_slug text, p_file_tag text, p_actor text) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -209,27 +256,7 @@ $$;
 COMMENT ON FUNCTION ingest.put_delivery_plan(text, jsonb, text) IS
   'Puts a delivery plan in force (null: none) and returns its version; open deliveries follow it at once.';
 
-CREATE OR REPLACE FUNCTION ingest.revoke_agent(p_agent_id uuid, p_reason text, p_actor text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-DECLARE
-  v_tenant_id uuid;
-BEGIN
-  PERFORM ingest.authorize('ingest.revoke_agent');
-  SELECT a.tenant_id INTO v_tenant_id FROM ingest.agent AS a WHERE a.agent_id = p_agent_id;
-  IF NOT FOUND THEN
-    PERFORM ingest.refuse('WB-2001', 404, 'no agent has this id', 'Correct the id.');
-  END IF;
-  PERFORM ingest.lock_tenant(v_tenant_id);
-  UPDATE ingest.agent AS a SET revoked_at = ingest.clock(), revoked_reason = p_reason
-   WHERE a.agent_id = p_agent_id AND a.revoked_at IS NULL;
-  IF FOUND THEN
-    PERFORM ingest.append_event(v_tenant_id, 'agent_revoked', 'operator:' || p_actor,
-      p_details => jsonb_build_object('agent_id', p_agent_id));
-  END IF;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION ingest.put_setting(p_name text, p_value jsonb, p_actor text) RETURNS void
+CREATE FUNCTION ingest.put_setting(p_name text, p_value jsonb, p_actor text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 BEGIN
   PERFORM ingest.authorize('ingest.put_setting');
@@ -242,41 +269,4 @@ EXCEPTION WHEN check_violation OR not_null_violation THEN
   PERFORM ingest.refuse('WB-5006', 400, 'this setting does not take such a value', 'See the setting''s description.');
 END
 $$;
-
--- Rights ----------------------------------------------------------------------------------------------
--- What ingest.entry_point lists is granted to those it lists, and nothing else to anybody.
-REVOKE ALL ON ALL TABLES IN SCHEMA ingest, staging FROM PUBLIC, anon;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA ingest, staging FROM PUBLIC, anon, authenticated, service_role;
-DO $$
-DECLARE
-  f record;
-BEGIN
-  FOR f IN
-    SELECT p.oid::regprocedure AS signature, e.caller FROM pg_catalog.pg_proc AS p
-      JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-      LEFT JOIN ingest.entry_point AS e ON e.function = n.nspname || '.' || p.proname
-     WHERE n.nspname IN ('ingest', 'staging') AND e.caller IS NOT NULL OR n.nspname = 'public' AND p.proname LIKE 'ingest\_%'
-  LOOP
-    EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC, anon, authenticated, service_role', f.signature);
-    CONTINUE WHEN f.caller IS NULL;
-    EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', f.signature,
-      CASE f.caller WHEN 'service' THEN 'service_role' WHEN 'person' THEN 'authenticated' ELSE 'anon, authenticated' END);
-  END LOOP;
-END
-$$;
-GRANT EXECUTE ON FUNCTION staging.lineage(uuid, bigint) TO service_role;
-
-GRANT SELECT ON ALL TABLES IN SCHEMA ingest TO service_role;
-GRANT SELECT ON ALL TABLES IN SCHEMA staging TO service_role;
-GRANT SELECT ON ingest.delivery, ingest.delivery_plan, ingest.delivery_move, ingest.pending_wait TO authenticated;
-CREATE POLICY everyone_signed_in_reads_delivery_moves ON ingest.delivery_move FOR SELECT TO authenticated USING (true);
-DO $$
-DECLARE
-  v_table text;
-BEGIN
-  FOREACH v_table IN ARRAY ARRAY['ingest.delivery', 'ingest.delivery_plan', 'ingest.pending_wait'] LOOP
-    EXECUTE format('CREATE POLICY members_read_their_tenants_rows ON %s FOR SELECT TO authenticated '
-                || 'USING (tenant_id IN (SELECT ingest.my_tenants()))', v_table);
-  END LOOP;
-END
-$$;
+COMMENT ON FUNCTION ingest.put_setting(text, jsonb, text) IS 'Sets a known setting to a value it takes.';

@@ -1,39 +1,11 @@
--- 0017 Delivery plans, what is missing, late or surplus, and when a delivery is complete.
--- Why:    "did today's delivery arrive, and what is missing" must have one answer at both ends.
--- Needs:  0016.   Locks: none.
+-- 0008 Deliveries against their plan: what is expected, what has come, what is late, missing or surplus.
+-- Why:    a gap in a night is told, not found months later.
+-- Needs:  0007.   Locks: none.
 -- Rule:   released migrations are never edited; add the next number.
 
-CREATE OR REPLACE FUNCTION ingest.append_event(
-  p_tenant_id uuid, p_event text, p_actor text, p_job_id uuid DEFAULT NULL, p_job_file_id uuid DEFAULT NULL,
-  p_from text DEFAULT NULL, p_to text DEFAULT NULL, p_details jsonb DEFAULT '{}'
-) RETURNS bigint
-LANGUAGE plpgsql SET search_path = '' AS $$
-DECLARE
-  v_seq bigint;
-BEGIN
-  UPDATE ingest.tenant_clock AS c SET last_seq = c.last_seq + 1
-   WHERE c.tenant_id = p_tenant_id RETURNING c.last_seq INTO STRICT v_seq;
-  INSERT INTO ingest.job_event (tenant_id, seq, at, event, actor, job_id, job_file_id, from_state, to_state, details)
-  VALUES (p_tenant_id, v_seq, ingest.clock(), p_event, p_actor, p_job_id, p_job_file_id, p_from, p_to, p_details);
-  RETURN v_seq;
-END
-$$;
+-- Plans ---------------------------------------------------------------------------------------------
 
-CREATE FUNCTION ingest.plain_text(p_text text) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
-  SELECT CASE WHEN p_text ~* '(token=|[a-z]://|eyJ[A-Za-z0-9_-]{8,}\.)' THEN '(name withheld)' ELSE left(p_text, 500) END
-$$;
-COMMENT ON FUNCTION ingest.plain_text(text) IS 'A partner''s name fit for a message: withheld when it could be read as a token or an address.';
-
-CREATE FUNCTION ingest.raise_alert(p_tenant_id uuid, p_kind text, p_code text, p_message text, p_details jsonb DEFAULT '{}')
-RETURNS void
-LANGUAGE sql SET search_path = '' AS $$
-  INSERT INTO ingest.alert (tenant_id, kind, code, message, details, created_at, next_attempt_at)
-  VALUES (p_tenant_id, p_kind, p_code, p_message, p_details, ingest.clock(), ingest.clock())
-$$;
-COMMENT ON FUNCTION ingest.raise_alert(uuid, text, text, text, jsonb) IS 'Puts an alert into the outbox.';
-
--- Plans: what put_delivery_plan stores has every key, so that nothing below repeats a default.
+-- What put_delivery_plan stores has every key, so that nothing below repeats a default.
 CREATE FUNCTION ingest.full_plan(p_plan jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
   SELECT '{"name": "nightly", "day_starts": "00:00", "deadline": "00:00", "deadline_days": 1, "wait_s": 300,
@@ -43,12 +15,6 @@ LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
              FROM jsonb_array_elements(p_plan -> 'files') WITH ORDINALITY AS f (entry, position)))
 $$;
 COMMENT ON FUNCTION ingest.full_plan(jsonb) IS 'A plan with every default written out.';
-
-CREATE FUNCTION ingest.current_plan(p_tenant_id uuid) RETURNS ingest.delivery_plan
-LANGUAGE sql STABLE SET search_path = '' AS $$
-  SELECT p.* FROM ingest.delivery_plan AS p WHERE p.tenant_id = p_tenant_id ORDER BY p.version DESC LIMIT 1
-$$;
-COMMENT ON FUNCTION ingest.current_plan(uuid) IS 'The delivery plan in force, or a row of nulls; its plan is null when it was withdrawn.';
 
 CREATE FUNCTION ingest.planned_file(p_plan jsonb, p_file_tag text) RETURNS jsonb
 LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
@@ -83,6 +49,8 @@ LANGUAGE sql STABLE SET search_path = '' AS $$
   SELECT (p_date + (p_plan ->> 'deadline_days')::integer + (p_plan ->> 'deadline')::time) AT TIME ZONE p_time_zone
 $$;
 COMMENT ON FUNCTION ingest.deadline_of(jsonb, date, text) IS 'Until when the required files of a date are expected.';
+
+-- What has come -------------------------------------------------------------------------------------
 
 -- A tag has come when a file of it has, with all its parts, or all chunks of a set have.
 CREATE FUNCTION ingest.tag_has_arrived(p_tenant_id uuid, p_date date, p_name text, p_file_tag text) RETURNS boolean
@@ -144,19 +112,57 @@ END
 $$;
 COMMENT ON FUNCTION ingest.tell_missing(ingest.delivery, text) IS 'Appends one event file_missing per missing tag, once per delivery.';
 
+CREATE TYPE ingest.silence AS (cause text, last_seen_at timestamptz, words text);
+COMMENT ON TYPE ingest.silence IS 'Why nothing comes, as far as central can tell: no_export, agent_down, agent_refused or no_agent; when an agent was last heard of; and the same in words.';
+
+-- One agent that is at work is enough, unless it is known which one carried the last file.
+CREATE FUNCTION ingest.why_silent(p_tenant_id uuid, p_agent_id uuid DEFAULT NULL) RETURNS ingest.silence
+LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+  v         ingest.silence;
+  v_agents  bigint;
+  v_refused timestamptz;
+BEGIN
+  SELECT count(*), max(a.last_seen_at), min(a.ledger_refused_at) INTO v_agents, v.last_seen_at, v_refused
+    FROM ingest.agent AS a
+   WHERE a.tenant_id = p_tenant_id AND a.revoked_at IS NULL
+     AND (a.agent_id = p_agent_id OR NOT EXISTS (
+            SELECT FROM ingest.agent AS o WHERE o.tenant_id = p_tenant_id AND o.agent_id = p_agent_id AND o.revoked_at IS NULL));
+  IF v_agents = 0 THEN
+    v.cause := 'no_agent';
+    v.words := 'no agent is enrolled';
+  ELSIF v.last_seen_at > ingest.clock() - make_interval(secs => ingest.setting_bigint('agent_silent_s')) THEN
+    v.cause := 'no_export';
+    v.words := format('no export: the agent is at work, it was heard of at %s', ingest.iso(v.last_seen_at));
+  ELSIF v_refused IS NOT NULL THEN
+    v.cause := 'agent_refused';
+    v.words := format('agent refused: its ledger does not go on (WB-2007), since %s', ingest.iso(v_refused));
+  ELSE
+    v.cause := 'agent_down';
+    v.words := CASE WHEN v.last_seen_at IS NULL THEN 'agent down: it was never heard of'
+                    ELSE format('agent down: it was last heard of at %s', ingest.iso(v.last_seen_at)) END;
+  END IF;
+  RETURN v;
+END
+$$;
+COMMENT ON FUNCTION ingest.why_silent(uuid, uuid) IS
+  'Was the agent (without one: any of the agency''s) heard of within agent_silent_s? Then nothing was exported; else the agent is down.';
+
 -- An alert about a delivery that is not as planned.
 CREATE FUNCTION ingest.alert_of_delivery(p_delivery ingest.delivery, p_kind text) RETURNS void
 LANGUAGE sql SET search_path = '' AS $$
   SELECT ingest.raise_alert(p_delivery.tenant_id, p_kind, NULL,
-    format('%s: delivery %s of %s %s; missing: %s', t.slug, ingest.plain_text(p_delivery.delivery_name),
+    format('%s: delivery %s of %s %s; missing: %s; %s', t.slug, ingest.plain_text(p_delivery.delivery_name),
            p_delivery.delivery_date,
            CASE p_kind WHEN 'delivery_late' THEN 'is late' ELSE 'ended with files missing' END,
-           array_to_string(p_delivery.missing, ', ')),
+           array_to_string(p_delivery.missing, ', '), w.words),
     jsonb_build_object('delivery_date', p_delivery.delivery_date, 'missing', p_delivery.missing,
-      'delivery_name', ingest.plain_text(p_delivery.delivery_name), 'deadline_at', ingest.iso(p_delivery.deadline_at)))
-    FROM ingest.tenant AS t WHERE t.tenant_id = p_delivery.tenant_id
+      'delivery_name', ingest.plain_text(p_delivery.delivery_name), 'deadline_at', ingest.iso(p_delivery.deadline_at),
+      'cause', w.cause, 'agent_last_seen_at', ingest.iso(w.last_seen_at)))
+    FROM ingest.tenant AS t, ingest.why_silent(p_delivery.tenant_id) AS w WHERE t.tenant_id = p_delivery.tenant_id
 $$;
-COMMENT ON FUNCTION ingest.alert_of_delivery(ingest.delivery, text) IS 'Raises delivery_late or file_missing, naming date and tags.';
+COMMENT ON FUNCTION ingest.alert_of_delivery(ingest.delivery, text) IS
+  'Raises delivery_late or file_missing, naming date, tags, and whether the agent is at work.';
 
 -- Finds or opens a delivery. The caller holds the tenant's lock.
 CREATE FUNCTION ingest.open_delivery(p_tenant_id uuid, p_date date, p_name text, p_kind text, p_actor text)

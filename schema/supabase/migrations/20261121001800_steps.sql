@@ -1,129 +1,41 @@
--- 0020 How files are received and how a step ends, split and release included.
--- Why:    a step counts only if its worker still holds the lease; a permanent failure halts its agency,
---         a transient one never does.
--- Needs:  0019.   Locks: none.
+-- 0018 What the worker calls to end a step: verified, split, staged, moved, refused, failed, given back.
+-- Why:    a step counts only if its worker still holds the lease, and what it says is checked; a permanent
+--         failure halts its agency, a transient one never does.
+-- Needs:  0017.   Locks: none.
 -- Rule:   released migrations are never edited; add the next number.
 
--- The next p_count numbers of a tenant's log: one change of the clock for a whole batch.
-CREATE FUNCTION ingest.take_numbers(p_tenant_id uuid, p_count bigint) RETURNS bigint
-LANGUAGE sql SET search_path = '' AS $$
-  UPDATE ingest.tenant_clock AS c SET last_seq = c.last_seq + p_count
-   WHERE c.tenant_id = p_tenant_id RETURNING c.last_seq - p_count
-$$;
-COMMENT ON FUNCTION ingest.take_numbers(uuid, bigint) IS 'Reserves numbers for a batch of events; returns the one before the first.';
+CREATE TYPE ingest.ended_step AS (file ingest.job_file, actor text);
+COMMENT ON TYPE ingest.ended_step IS 'A step whose worker held the lease: the file as it is, and the worker as events name it.';
 
-CREATE TYPE ingest.copy_state AS (verdict text, first uuid);
-COMMENT ON TYPE ingest.copy_state IS 'new; duplicate, and of which file; mixed = central holds part of it under another total.';
-
--- Only bytes that central has hashed itself make another file a duplicate: what has merely arrived
--- may turn out to be something else, and its twin must not have been sent away by then.
-CREATE FUNCTION ingest.judge_copy(
-  p_tenant_id uuid, p_file_tag text, p_original_sha256 text, p_part_number integer, p_part_count integer
-) RETURNS ingest.copy_state
-LANGUAGE plpgsql STABLE SET search_path = '' AS $$
-DECLARE
-  v        ingest.copy_state;
-  v_others bigint;
-BEGIN
-  SELECT f.job_file_id INTO v.first FROM ingest.job_file AS f
-   WHERE f.tenant_id = p_tenant_id AND f.file_tag = p_file_tag AND f.original_sha256 = p_original_sha256
-     AND f.part_number = p_part_number AND f.part_count = p_part_count AND f.split_of IS NULL
-     AND f.state IN ('verified', 'split', 'staged', 'processed', 'archived');
-  IF NOT FOUND THEN
-    SELECT (array_agg(o.first ORDER BY o.is_whole DESC))[1], count(*), bool_or(o.is_whole)::text
-      INTO v.first, v_others, v.verdict
-      FROM (SELECT (array_agg(f.job_file_id ORDER BY f.part_number))[1] AS first, count(*) = f.part_count AS is_whole
-              FROM ingest.job_file AS f
-             WHERE f.tenant_id = p_tenant_id AND f.file_tag = p_file_tag AND f.original_sha256 = p_original_sha256
-               AND f.part_count <> p_part_count AND f.split_of IS NULL
-               AND f.state IN ('verified', 'split', 'staged', 'processed', 'archived')
-             GROUP BY f.part_count) AS o;
-    IF v_others = 0 THEN
-      v.verdict := 'new';
-      RETURN v;
-    ELSIF v.verdict = 'false' THEN
-      v.verdict := 'mixed';
-      RETURN v;
-    END IF;
-  END IF;
-  v.verdict := 'duplicate';
-  RETURN v;
-END
-$$;
-COMMENT ON FUNCTION ingest.judge_copy(uuid, text, text, integer, integer) IS
-  'Does central hold this part, or the whole original under another number of parts, with its hash verified?';
-
--- Awaited files whose objects are there with the right size. The caller holds the tenant's lock.
-CREATE FUNCTION ingest.receive_files(p_tenant_id uuid, p_ids uuid[], p_actor text) RETURNS void
+-- Opens the end of a step: locks the tenant, checks lease, fence, file and step, and gives the lease
+-- back. When the caller's transaction rolls back, the lease is held again.
+CREATE FUNCTION ingest.end_step(p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_steps text[])
+RETURNS ingest.ended_step
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
-  v_file ingest.job_file;
-  v_new  uuid[] := '{}';
-  v_copy ingest.copy_state;
-  v_base bigint;
-  v_now  timestamptz := ingest.clock();
+  v_lease ingest.lease;
+  v_file  ingest.job_file;
 BEGIN
-  FOR v_file IN SELECT f.* FROM ingest.job_file AS f
-                 WHERE f.job_file_id = ANY (p_ids) AND f.state = 'awaiting_upload' ORDER BY f.opened_seq LOOP
-    v_copy := ingest.judge_copy(p_tenant_id, v_file.file_tag, v_file.original_sha256, v_file.part_number, v_file.part_count);
-    IF v_copy.verdict = 'duplicate' THEN
-      PERFORM ingest.move_file(v_file.job_file_id, 'found_duplicate', p_actor, jsonb_build_object('duplicate_of', v_copy.first));
-    ELSE
-      v_new := v_new || v_file.job_file_id;
-    END IF;
-  END LOOP;
-  UPDATE ingest.job_file AS f
-     SET state = 'received', last_event = 'arrived', error = NULL, error_code = NULL, attempt_count = 0,
-         next_attempt_at = v_now, received_at = v_now
-   WHERE f.job_file_id = ANY (v_new);
-  v_base := ingest.take_numbers(p_tenant_id, cardinality(v_new));
-  INSERT INTO ingest.job_event (tenant_id, seq, at, event, actor, job_id, job_file_id, from_state, to_state)
-  SELECT p_tenant_id, v_base + row_number() OVER (ORDER BY f.opened_seq), v_now, 'arrived', p_actor, f.job_id,
-         f.job_file_id, 'awaiting_upload', 'received'
-    FROM ingest.job_file AS f WHERE f.job_file_id = ANY (v_new);
-  FOR v_file IN
-    SELECT f.* FROM ingest.job_file AS f
-      JOIN ingest.delivery AS d ON d.tenant_id = f.tenant_id AND d.delivery_date = f.delivery_date
-                               AND d.delivery_name = f.delivery_name AND d.plan_version IS NOT NULL
-     WHERE f.job_file_id = ANY (v_new) ORDER BY f.opened_seq
-  LOOP
-    PERFORM ingest.note_planned_file(v_file, true, p_actor);
-  END LOOP;
+  PERFORM ingest.lock_tenant(p_tenant_id);
+  SELECT l.* INTO v_lease FROM ingest.lease AS l WHERE l.tenant_id = p_tenant_id FOR UPDATE;
+  IF v_lease.holder IS NULL OR v_lease.fence IS DISTINCT FROM p_fence
+     OR v_lease.job_file_id IS DISTINCT FROM p_job_file_id THEN
+    PERFORM ingest.refuse('WB-5002', 409, 'the lease is lost: the step belongs to another worker now',
+      'Nothing; if it repeats, raise lease_s.');
+  ELSIF NOT v_lease.step = ANY (p_steps) THEN
+    PERFORM ingest.refuse('WB-2105', 500, format('the lease is for the step %s', v_lease.step), 'Report it; this is a defect.');
+  END IF;
+  SELECT f.* INTO STRICT v_file FROM ingest.job_file AS f WHERE f.job_file_id = p_job_file_id;
+  UPDATE ingest.lease AS l SET holder = NULL, step = NULL, job_file_id = NULL, expires_at = NULL
+   WHERE l.tenant_id = p_tenant_id;
+  RETURN ROW(v_file, 'worker:' || v_lease.holder);
 END
 $$;
-COMMENT ON FUNCTION ingest.receive_files(uuid, uuid[], text) IS
-  'Moves awaited files whose objects are there to received, or to duplicate when another copy was first.';
-DROP FUNCTION ingest.receive_file(ingest.job_file, text);
-DROP FUNCTION ingest.proven_copy(uuid, text, text, integer);
+COMMENT ON FUNCTION ingest.end_step(uuid, bigint, uuid, text[]) IS
+  'Checks that the caller holds the lease for this file and step (WB-5002 otherwise), and gives it back.';
 
-CREATE OR REPLACE FUNCTION ingest.note_arrivals() RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
-DECLARE
-  v_found record;
-  v_count integer := 0;
-BEGIN
-  PERFORM ingest.authorize('ingest.note_arrivals');
-  FOR v_found IN
-    SELECT f.tenant_id, array_agg(f.job_file_id) AS ids
-      FROM ingest.job_file AS f
-      JOIN storage.objects AS o ON o.bucket_id = f.bucket AND o.name = f.object_path
-     WHERE f.state = 'awaiting_upload' AND o.metadata ? 'eTag' AND o.metadata ->> 'size' = f.size_bytes::text
-     GROUP BY f.tenant_id ORDER BY f.tenant_id
-  LOOP
-    -- A tenant that is busy now is looked at next time; never wait here.
-    PERFORM FROM ingest.tenant_clock AS c WHERE c.tenant_id = v_found.tenant_id FOR UPDATE SKIP LOCKED;
-    CONTINUE WHEN NOT FOUND;
-    v_found.ids := ARRAY(SELECT f.job_file_id FROM ingest.job_file AS f
-                          WHERE f.job_file_id = ANY (v_found.ids) AND f.state = 'awaiting_upload'
-                            AND ingest.stored_size(f.bucket, f.object_path) = f.size_bytes);
-    PERFORM ingest.receive_files(v_found.tenant_id, v_found.ids, 'central');
-    v_count := v_count + cardinality(v_found.ids);
-  END LOOP;
-  RETURN v_count;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION ingest.finish_verify(
+-- Wrong bytes of a withdrawn file: nobody has the right ones any more.
+CREATE FUNCTION ingest.finish_verify(
   p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_sha256 text, p_size_bytes bigint
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
@@ -154,6 +66,9 @@ BEGIN
     RETURN ingest.move_file(p_job_file_id, 'hash_matched', v_actor);
   ELSIF v_file.split_of IS NOT NULL THEN  -- no agent has these bytes to send again
     RETURN ingest.refuse_one(v_file, v_error, v_actor, true);
+  ELSIF v_file.withdrawn_at IS NOT NULL THEN
+    PERFORM ingest.withdraw(v_file, 'refused', ingest.withdrawn_error('changed'), v_actor);
+    RETURN 'refused';
   END IF;
   v_state := ingest.replace_target(v_file, 'hash_mismatched', v_actor, v_error);
   IF v_state = 'refused' THEN
@@ -165,6 +80,8 @@ BEGIN
   RETURN v_state;
 END
 $$;
+COMMENT ON FUNCTION ingest.finish_verify(uuid, bigint, uuid, text, bigint) IS
+  'What the stored bytes hash to: equal means verified (or duplicate, when a verified copy is there), else the file is awaited at a new path or, at the end, refused.';
 
 -- Same folder, same name with the part's number: the grammar of core/file_name.
 CREATE FUNCTION ingest.part_path(p_object_path text, p_part_number integer) RETURNS text
@@ -199,27 +116,36 @@ END
 $$;
 COMMENT ON FUNCTION ingest.check_parts(ingest.job_file, jsonb) IS 'Checks the list of parts (WB-2101) and returns how many there are.';
 
--- Registers the parts of a split file. After a retry the same parts are found again; a refused part that
--- the cut no longer has gives up its path, for the path belongs to the part that is stored there now.
+-- Registers the parts of a split file. After a retry the same parts are found again, where they are stored; one that
+-- is not stored any more is at the path of its new cut. An ended part that the cut no longer has gives up its path,
+-- for it belongs to the new one.
 CREATE FUNCTION ingest.add_parts(p_file ingest.job_file, p_parts jsonb, p_count integer, p_actor text) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
   v_base bigint;
   v_now  timestamptz := ingest.clock();
   v_old  ingest.job_file;
+  v_same uuid[];
+  v_path text;
 BEGIN
-  FOR v_old IN SELECT f.* FROM ingest.job_file AS f WHERE f.split_of = p_file.job_file_id ORDER BY f.part_number LOOP
-    IF v_old.state = 'refused' AND v_old.part_count = p_count AND EXISTS (
-         SELECT FROM jsonb_array_elements(p_parts) AS e (part)
-          WHERE e.part ->> 'part_number' = v_old.part_number::text AND e.part ->> 'content_sha256' = v_old.content_sha256
-            AND e.part ->> 'first_source_row' = v_old.first_source_row::text) THEN
-      PERFORM ingest.move_file(v_old.job_file_id, 'retried', p_actor, jsonb_build_object(
-        'file_spec_version', p_file.file_spec_version, 'entity', p_file.entity));
-    ELSIF v_old.state = 'refused' THEN
-      UPDATE ingest.job_file AS f SET object_path = NULL WHERE f.job_file_id = v_old.job_file_id;
-    ELSIF v_old.part_count <> p_count THEN
-      PERFORM ingest.refuse('WB-2112', 409, 'parts of an earlier cut are staged already', 'Retire the file, then retry it.');
-    END IF;
+  IF EXISTS (SELECT FROM ingest.job_file AS f WHERE f.split_of = p_file.job_file_id AND f.part_count <> p_count
+                AND f.state NOT IN ('refused', 'retired', 'duplicate')) THEN
+    PERFORM ingest.refuse('WB-2112', 409, 'parts of an earlier cut are staged already', 'Retire the file, then retry it.');
+  END IF;
+  v_same := ARRAY(
+    SELECT DISTINCT ON (f.part_number) f.job_file_id FROM ingest.job_file AS f
+      JOIN jsonb_array_elements(p_parts) AS e (part) ON (e.part ->> 'part_number')::integer = f.part_number
+     WHERE f.split_of = p_file.job_file_id AND ingest.is_reopenable(f) AND f.part_count = p_count
+       AND e.part ->> 'content_sha256' = f.content_sha256 AND (e.part ->> 'first_source_row')::bigint = f.first_source_row
+     ORDER BY f.part_number, f.opened_seq DESC);
+  UPDATE ingest.job_file AS f SET object_path = NULL
+   WHERE f.split_of = p_file.job_file_id AND f.state IN ('refused', 'retired') AND f.job_file_id <> ALL (v_same);
+  FOR v_old IN SELECT f.* FROM ingest.job_file AS f WHERE f.job_file_id = ANY (v_same) ORDER BY f.part_number LOOP
+    v_path := CASE WHEN ingest.stored_size(v_old.bucket, v_old.object_path) = v_old.size_bytes THEN v_old.object_path
+                   ELSE ingest.part_path(p_file.object_path, v_old.part_number) END;
+    PERFORM ingest.move_file(v_old.job_file_id, 'retried', p_actor, jsonb_strip_nulls(jsonb_build_object(
+      'file_spec_version', p_file.file_spec_version, 'entity', p_file.entity,
+      'object_path', v_path, 'dropped_path', nullif(v_old.object_path, v_path))));
   END LOOP;
   v_base := ingest.take_numbers(p_file.tenant_id, p_count);
   INSERT INTO ingest.job_file (
@@ -274,8 +200,37 @@ $$;
 COMMENT ON FUNCTION ingest.finish_split(uuid, bigint, uuid, jsonb) IS
   'The file fits (one part) and stays verified, or its stored parts take its place.';
 
-CREATE OR REPLACE FUNCTION ingest.finish_stage(
-  p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_rows bigint, p_sha256 text, p_report jsonb DEFAULT NULL
+CREATE FUNCTION ingest.add_report(p_file ingest.job_file, p_report jsonb, p_actor text) RETURNS void
+LANGUAGE sql SET search_path = '' AS $$
+  SELECT ingest.add_artifact(p_file, 'validation_report', p_report, p_actor)
+$$;
+COMMENT ON FUNCTION ingest.add_report(ingest.job_file, jsonb, text) IS 'Keeps a validation report as artifact of the file.';
+
+-- The spec that the file was read by decides, not the worker: what it does not allow is not kept.
+CREATE FUNCTION ingest.add_rejected(p_file ingest.job_file, p_rejected jsonb, p_actor text) RETURNS void
+LANGUAGE plpgsql SET search_path = '' AS $$
+DECLARE
+  v_spec    jsonb := (SELECT s.spec FROM ingest.file_spec AS s
+                       WHERE s.tenant_id = p_file.tenant_id AND s.file_tag = p_file.file_tag AND s.version = p_file.file_spec_version);
+  v_secrets text[] := CASE WHEN v_spec -> 'send_quarantined_rows' = 'true' THEN '{}' ELSE '{text,base64}' END;
+BEGIN
+  IF p_rejected IS NULL THEN
+    RETURN;
+  ELSIF jsonb_typeof(p_rejected -> 'rows') IS DISTINCT FROM 'array' OR octet_length(p_rejected::text) > 2097152 THEN
+    PERFORM ingest.malformed('rejected rows are an object with the array rows, of 2 MiB at most');
+  END IF;
+  PERFORM ingest.add_artifact(p_file, 'rejected_rows', jsonb_build_object(
+    'rows', (SELECT coalesce(jsonb_agg(r.entry - v_secrets ORDER BY r.position), '[]')
+               FROM jsonb_array_elements(p_rejected -> 'rows') WITH ORDINALITY AS r (entry, position)),
+    'truncated', p_rejected -> 'truncated' = 'true'), p_actor);
+END
+$$;
+COMMENT ON FUNCTION ingest.add_rejected(ingest.job_file, jsonb, text) IS
+  'Keeps the rows that were set aside; without their text, unless the file''s spec says send_quarantined_rows.';
+
+CREATE FUNCTION ingest.finish_stage(
+  p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_rows bigint, p_sha256 text, p_report jsonb DEFAULT NULL,
+  p_rejected jsonb DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
@@ -296,13 +251,16 @@ BEGIN
       'Report it; this is a defect.');
   END IF;
   PERFORM ingest.add_report(v_file, p_report, v_end.actor);
+  PERFORM ingest.add_rejected(v_file, p_rejected, v_end.actor);
   RETURN ingest.move_file(p_job_file_id, 'staged', v_end.actor, jsonb_strip_nulls(jsonb_build_object(
     'rows_staged', v_rows, 'rows_skipped', ingest.whole_number(p_report, 'rows_skipped', NULL))));
 END
 $$;
+COMMENT ON FUNCTION ingest.finish_stage(uuid, bigint, uuid, bigint, text, jsonb, jsonb) IS
+  'The rows of this transaction are the file''s, with hash and count as promised; keeps the validation report and the rows set aside.';
 
-CREATE OR REPLACE FUNCTION ingest.refuse_file(
-  p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_error jsonb, p_report jsonb DEFAULT NULL
+CREATE FUNCTION ingest.refuse_file(
+  p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_error jsonb, p_report jsonb DEFAULT NULL, p_rejected jsonb DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
@@ -313,13 +271,14 @@ BEGIN
   v_end := ingest.end_step(p_tenant_id, p_fence, p_job_file_id, '{verify,split,stage}');
   v_file := v_end.file;
   PERFORM ingest.add_report(v_file, p_report, v_end.actor);
+  PERFORM ingest.add_rejected(v_file, p_rejected, v_end.actor);
   RETURN ingest.refuse_one(v_file, ingest.clean_error(p_error), v_end.actor, true);
 END
 $$;
-COMMENT ON FUNCTION ingest.refuse_file(uuid, bigint, uuid, jsonb, jsonb) IS
+COMMENT ON FUNCTION ingest.refuse_file(uuid, bigint, uuid, jsonb, jsonb, jsonb) IS
   'Ends a file with the reason, for content that trying again cannot help; its spec says whether the agency halts.';
 
-CREATE OR REPLACE FUNCTION ingest.finish_move(p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_new_path text) RETURNS text
+CREATE FUNCTION ingest.finish_move(p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_new_path text) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$
 DECLARE
   v_end  ingest.ended_step;
@@ -337,8 +296,10 @@ BEGIN
     v_end.actor, jsonb_build_object('object_path', p_new_path));
 END
 $$;
+COMMENT ON FUNCTION ingest.finish_move(uuid, bigint, uuid, text) IS
+  'The object has the name that the claim''s target_path gave: staged becomes processed, processed becomes archived.';
 
-CREATE OR REPLACE FUNCTION ingest.fail_step(
+CREATE FUNCTION ingest.fail_step(
   p_tenant_id uuid, p_fence bigint, p_job_file_id uuid, p_error jsonb, p_transient boolean
 ) RETURNS timestamptz
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = '' AS $$

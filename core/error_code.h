@@ -79,6 +79,10 @@ inline constexpr ErrorCode kDiskLow{
     "WB-1108", "disk-low", ErrorKind::kTransient,
     "Takes in no new files until there is room; goes on with those it has recorded.",
     "Free disk space in the state folder's volume."};
+inline constexpr ErrorCode kLedgerOlder{
+    "WB-1109", "ledger-older", ErrorKind::kTransient,
+    "Reads nothing; the agent brings its ledger up to date when it starts.",
+    "Start the agent of this version, then ask again."};
 
 // 12xx: the network and the transfer
 inline constexpr ErrorCode kNetworkUnreachable{
@@ -134,7 +138,7 @@ inline constexpr ErrorCode kFileUnreadable{"WB-1303", "file-unreadable", ErrorKi
                                            "Give the service account the right to read the file."};
 inline constexpr ErrorCode kFileUnknown{
     "WB-1304", "file-unknown", ErrorKind::kPermanent,
-    "Leaves the file alone and shows it as unknown.",
+    "Leaves the file alone: no file spec takes its name.",
     "Rename the file as agreed, or ask the central team for a file spec."};
 inline constexpr ErrorCode kFolderMissing{"WB-1305", "folder-missing", ErrorKind::kTransient,
                                           "Waits until the folder is back; forgets nothing.",
@@ -457,6 +461,7 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kLedgerRebuilding,
     &error_code::kChainBroken,
     &error_code::kDiskLow,
+    &error_code::kLedgerOlder,
     &error_code::kNetworkUnreachable,
     &error_code::kCentralUnavailable,
     &error_code::kUploadTargetExpired,

@@ -35,8 +35,7 @@ FileSpec own_spec(FileSystem& files, const CommandOptions& options, const std::s
   const auto match = book.match(name);
   if (const auto* found = std::get_if<SpecMatch>(&match)) return *found->spec;
   const bool is_ambiguous = std::get<NoMatch>(match) == NoMatch::kAmbiguous;
-  throw Error(is_ambiguous ? error_code::kFileAmbiguous : error_code::kFileTagUnknown, "check",
-              name,
+  throw Error(is_ambiguous ? error_code::kFileAmbiguous : error_code::kFileUnknown, "check", name,
               is_ambiguous ? "several file specs fit the name" : "no file spec fits the name");
 }
 
@@ -46,6 +45,8 @@ int check_file(const CommandOptions& options) {
   FileSystem& files = system_file_system();
   const fs::path path = fs::absolute(options.file);
   const std::string name = path.filename().string();
+  const auto file = files.open(path.parent_path(), name);
+  if (!file) throw Error(error_code::kFileUnreadable, "check", name, "it is not there");
   const FileSpec spec =
       options.spec_file.empty()
           ? own_spec(files, options, name)
@@ -54,8 +55,6 @@ int check_file(const CommandOptions& options) {
     throw Error(error_code::kCheckedAtCentral, "check", name,
                 "its spec names a container, a dump or a quirk, which only central opens");
   }
-  const auto file = files.open(path.parent_path(), name);
-  if (!file) throw Error(error_code::kFileUnreadable, "check", name, "it is not there");
 
   Preflight preflight(spec);
   Sha256 hash;

@@ -4,6 +4,7 @@
 
 #include "agent/cli/printable.h"
 #include "core/clock.h"
+#include "core/count_of.h"
 
 namespace waybill {
 
@@ -45,9 +46,10 @@ Json preflight_json(const PreflightRecord& record) {
 
 std::string preflight_lines(const Json& preflight) {
   const auto count = [&](const char* key) { return preflight.value(key, std::int64_t{0}); };
-  std::string out = fmt::format("  preflight  {}: {} rows, {} set aside, {} findings\n",
-                                preflight.value("outcome", ""), count("rows"),
-                                count("rows_quarantined"), count("findings_count"));
+  std::string out =
+      fmt::format("  preflight  {}: {}, {} set aside, {}\n", preflight.value("outcome", ""),
+                  count_of(count("rows"), "row"), count("rows_quarantined"),
+                  count_of(count("findings_count"), "finding"));
   for (const Json& group : preflight.value("groups", Json::array())) out += group_lines(group);
   for (const Json& change : preflight.value("drift", Json::array())) {
     out += fmt::format("    column {}: \"{}\"\n", change.value("change", ""),
@@ -75,10 +77,10 @@ std::string remarks_text(const Json& remarks) {
   if (remarks.empty()) return "";
   std::string out = "\nSent with remarks (waybill trace FILE shows them):\n";
   for (const Json& remark : remarks) {
-    out += fmt::format("  {}: {} findings", printable(remark["relative_path"].get<std::string>()),
-                       remark["findings_count"].get<std::int64_t>());
+    out += fmt::format("  {}: {}", printable(remark["relative_path"].get<std::string>()),
+                       count_of(remark["findings_count"].get<std::int64_t>(), "finding"));
     const auto aside = remark["rows_quarantined"].get<std::int64_t>();
-    out += aside > 0 ? fmt::format(", {} rows set aside\n", aside) : "\n";
+    out += aside > 0 ? fmt::format(", {} set aside\n", count_of(aside, "row")) : "\n";
   }
   return out;
 }

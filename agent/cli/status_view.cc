@@ -13,6 +13,7 @@
 #include "agent/engine/central_moves.h"
 #include "agent/ledger/ledger.h"
 #include "core/clock.h"
+#include "core/count_of.h"
 #include "core/error_code.h"
 #include "core/local_day.h"
 
@@ -80,7 +81,7 @@ struct Tally {
             {"not_sent", not_sent}};
   }
   [[nodiscard]] std::string text() const {
-    std::string out = fmt::format("{} file{}: {} done", total(), total() == 1 ? "" : "s", done);
+    std::string out = fmt::format("{}: {} done", count_of(total(), "file"), done);
     if (duplicate > 0) out += fmt::format(", {} delivered before", duplicate);
     if (under_way > 0) out += fmt::format(", {} under way", under_way);
     if (refused > 0) out += fmt::format(", {} refused", refused);

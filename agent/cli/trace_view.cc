@@ -146,8 +146,9 @@ void add_parts(std::string& out, const Json& parts) {
 void add_version(std::string& out, std::size_t number, const Json& version) {
   out += fmt::format("\nVersion {}  SHA-256 {}\n", number,
                      version["content_sha256"].get<std::string>());
-  line(out, "state",
-       version["state"].get<std::string>() + ": " + version["meaning"].get<std::string>());
+  const auto state = version["state"].get<std::string>();
+  const auto meaning = version["meaning"].get<std::string>();
+  line(out, "state", state == meaning ? state : state + ": " + meaning);
   line(out, "content",
        fmt::format("{} as {}, modified {}", format_bytes(version["size_bytes"].get<std::int64_t>()),
                    version["file_tag"].get<std::string>(),

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/ascii.h"
+#include "core/count_of.h"
 #include "core/crypto.h"
 #include "core/error.h"
 #include "core/log.h"
@@ -129,19 +130,20 @@ void remove_old_quarantine(FileSystem& files, const std::filesystem::path& state
 
 std::string preflight_sentence(const PreflightRecord& record) {
   if (!record.is_refused) {
-    std::string text = fmt::format("{} rows", record.row_count);
-    if (record.finding_count > 0) text += fmt::format(", {} findings", record.finding_count);
+    std::string text = count_of(record.row_count, "row");
+    if (record.finding_count > 0) text += ", " + count_of(record.finding_count, "finding");
     if (record.quarantined_count > 0) {
-      text += fmt::format(", {} rows set aside", record.quarantined_count);
+      text += fmt::format(", {} set aside", count_of(record.quarantined_count, "row"));
     }
     return text;
   }
   const nlohmann::json error =
       nlohmann::json::parse(record.report).value("error", nlohmann::json::object());
   const std::int64_t row = error.value("row", std::int64_t{0});
-  return fmt::format("the file spec refuses it: {} {}{}, {} findings",
-                     error.value("code", std::string()), error.value("message", std::string()),
-                     row > 0 ? fmt::format(" (row {})", row) : "", record.finding_count);
+  return fmt::format("the file spec refuses it: {} {}{}, {}", error.value("code", std::string()),
+                     error.value("message", std::string()),
+                     row > 0 ? fmt::format(" (row {})", row) : "",
+                     count_of(record.finding_count, "finding"));
 }
 
 }  // namespace waybill

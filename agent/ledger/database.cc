@@ -1,5 +1,6 @@
 #include "agent/ledger/database.h"
 
+#include <fmt/format.h>
 #include <sqlite3.h>
 
 #include "agent/ledger/migrations.h"
@@ -66,7 +67,14 @@ std::unique_ptr<LedgerDatabase> LedgerDatabase::open_for_writing(
 std::unique_ptr<LedgerDatabase> LedgerDatabase::open_for_reading(
     const std::filesystem::path& file) {
   std::unique_ptr<LedgerDatabase> out(new LedgerDatabase(file, SQLite::OPEN_READONLY));
-  out->guarded("open ledger", out->file_, [&] { out->check_is_ledger(); });
+  out->guarded("open ledger", out->file_, [&] {
+    out->check_is_ledger();
+    const int newest = ledger_migrations().back().version;
+    if (const int version = out->user_version(); version < newest) {
+      throw Error(error_code::kLedgerOlder, "open ledger", out->file_,
+                  fmt::format("its schema is {}, this program reads {}", version, newest));
+    }
+  });
   return out;
 }
 
@@ -89,9 +97,9 @@ void LedgerDatabase::check_is_ledger() {
   }
   const int newest = ledger_migrations().back().version;
   if (user_version() > newest) {
-    throw Error(error_code::kLedgerNewer, "open ledger", file_,
-                "its schema is " + std::to_string(user_version()) + ", this program knows up to " +
-                    std::to_string(newest));
+    throw Error(
+        error_code::kLedgerNewer, "open ledger", file_,
+        fmt::format("its schema is {}, this program knows up to {}", user_version(), newest));
   }
 }
 

@@ -3,7 +3,7 @@
 // Place:    agent/ledger; status and trace above. A read-only connection of its own: it never
 //           changes anything and never holds up the agent.
 // Units:    *_ms are UTC milliseconds since 1970.
-// Errors:   as the ledger's: WB-1102, WB-1103, WB-1104.
+// Errors:   as the ledger's: WB-1102, WB-1103, WB-1104, WB-1109.
 #pragma once
 
 #include <filesystem>

@@ -8,16 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "core/count_of.h"
+
 namespace waybill {
 
 namespace {
 
 bool is_asked(const FindingList& findings, const ErrorCode& code) {
   return findings.action_of(code) != RuleAction::kIgnore;
-}
-
-std::string rows_of(std::int64_t count) {
-  return fmt::format("{} row{}", count, count == 1 ? "" : "s");
 }
 
 Finding finding_of(const ErrorCode& code, std::string message, std::string column = "") {
@@ -42,7 +40,7 @@ void check_row_count(Registry& registry, const Claim& claim, const FileSpec& spe
   const std::optional<UsualRowCount> usual = registry.usual_row_count(claim);
   if (!usual) return;
   const std::int64_t rows = read.rows + usual->other_rows;
-  const std::string have = rows_of(rows) + (claim.part_count > 1 ? " in all parts" : "");
+  const std::string have = count_of(rows, "row") + (claim.part_count > 1 ? " in all parts" : "");
   const auto add = [&](std::string message) {
     findings.add(finding_of(error_code::kRowCountUnexpected, std::move(message)));
   };
@@ -69,7 +67,7 @@ void check_known_keys(Registry& registry, const Claim& claim, const FileSpec& sp
   add_rows(*found,
            finding_of(error_code::kKeyKnown,
                       fmt::format("{} {} a natural key that another file has brought before",
-                                  rows_of(found->rows), have)),
+                                  count_of(found->rows, "row"), have)),
            findings);
 }
 
@@ -85,7 +83,7 @@ void check_repeated_keys(Registry& registry, const Claim& claim, const FileSpec&
   add_rows(*found,
            finding_of(error_code::kKeyDuplicate,
                       fmt::format("{} {} the natural key of an earlier row of the whole file",
-                                  rows_of(found->rows), have)),
+                                  count_of(found->rows, "row"), have)),
            findings);
 }
 
@@ -111,7 +109,7 @@ void check_references(Registry& registry, const Claim& claim, const FileSpec& sp
     if (!found) continue;
     const std::string columns = column_names(spec, reference.key);
     std::string message =
-        fmt::format("{} name{} by {} a {} that is not staged", rows_of(found->rows),
+        fmt::format("{} name{} by {} a {} that is not staged", count_of(found->rows, "row"),
                     found->rows == 1 ? "s" : "", columns, reference.entity);
     if (found->rows > 1) message += fmt::format(" ({} different)", found->keys);
     add_rows(*found,

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/clock.h"
+#include "core/count_of.h"
 #include "core/error.h"
 #include "core/file_spec.h"
 #include "core/log.h"

@@ -11,6 +11,7 @@
 #include "central/worker/rejected_rows.h"
 #include "central/worker/staging_writer.h"
 #include "core/clock.h"
+#include "core/count_of.h"
 #include "core/error.h"
 #include "core/log.h"
 #include "core/read/finding_list.h"

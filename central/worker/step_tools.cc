@@ -70,8 +70,4 @@ std::string seconds_since(std::int64_t started_ms) {
   return fmt::format("{:.2f} s", seconds);
 }
 
-std::string count_of(std::int64_t count, std::string_view thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-}
-
 }  // namespace waybill

@@ -54,6 +54,5 @@ void log_refusal(const Claim& claim, const nlohmann::json& error);
 [[nodiscard]] std::string seconds_since(std::int64_t started_ms);
 
 /// "1 row", "2 rows"
-[[nodiscard]] std::string count_of(std::int64_t count, std::string_view thing);
 
 }  // namespace waybill

@@ -18,6 +18,7 @@
 #include "central/worker/registry.h"
 #include "central/worker/steps.h"
 #include "core/clock.h"
+#include "core/count_of.h"
 #include "core/crypto.h"
 #include "core/error.h"
 #include "core/log.h"

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/count_of.h"
 #include "core/preflight/preflight.h"
 
 namespace waybill {
@@ -66,11 +67,12 @@ std::string preflight_page(std::string_view name, const FileSpec& spec,
                                    : summary.findings_count > 0 ? "is good, with remarks"
                                                                 : "is good";
   std::string page = fmt::format("{}: {}\n", name, outcome);
-  page += fmt::format("  file spec {} (entity {}), {} rows, {} bytes\n  SHA-256 {}\n",
-                      spec.file_tag.value, spec.entity, summary.rows, result.size_bytes,
-                      content_sha256);
+  page += fmt::format("  file spec {} (entity {}), {}, {}\n  SHA-256 {}\n", spec.file_tag.value,
+                      spec.entity, count_of(summary.rows, "row"),
+                      count_of(result.size_bytes, "byte"), content_sha256);
   if (summary.rows_quarantined > 0) {
-    page += fmt::format("  {} rows would be set aside, {} staged\n", summary.rows_quarantined,
+    page += fmt::format("  {} would be set aside, {} staged\n",
+                        count_of(summary.rows_quarantined, "row"),
                         summary.rows - summary.rows_quarantined);
   }
   if (!summary.complete) page += "  reading ended early; what stands behind was not looked at\n";

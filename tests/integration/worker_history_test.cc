@@ -90,8 +90,8 @@ TEST_CASE("history: a row count is held against the median of the last files",
 // Method: nights of 10, 11 and 12 rows in parts of 5; then 6 rows in two parts, the first of which
 //         alone has fewer rows than any night.
 TEST_CASE("history: the rows of all parts are counted together", "[worker][history]") {
-  World world(Specs{with(spec_of("recipe"),
-                         {{"row_count", {{"change_percent", 20}}}, {"split_rows", 5}})});
+  World world(
+      Specs{with(spec_of("recipe"), {{"row_count", {{"change_percent", 20}}}, {"split_rows", 5}})});
   RunningWorker worker(world.central, world.storage.url());
   const auto part = [&](const std::string& file, int number) {
     return world.central.value(

@@ -148,6 +148,27 @@ TEST_CASE("ledger: a second instance is told so, and may start when the first ha
   CHECK(code_of([&] { Ledger second(f.files, f.clock, f.folder.path()); }).empty());
 }
 
+TEST_CASE("ledger: what an older version left is read once the agent has brought it up to date",
+          "[agent][ledger]") {
+  LedgerFixture f;
+  f.close();
+  std::filesystem::remove(f.file());
+  const LedgerMigration& newest = ledger_migrations().back();
+  {
+    SecondConnection older(f.file());
+    for (const LedgerMigration& step : ledger_migrations()) {
+      if (step.version < newest.version) REQUIRE(older.run(std::string(step.sql)) == "");
+    }
+    older.run("PRAGMA user_version = " + std::to_string(newest.version - 1));
+    older.run("PRAGMA application_id = 1465467468");
+  }
+  CHECK(code_of([&] { LedgerReport::open(f.folder.path()); }) == "WB-1109");
+  f.open();
+  const auto report = LedgerReport::open(f.folder.path());
+  REQUIRE(report);
+  CHECK(report->remarked_files(0, 1).empty());
+}
+
 TEST_CASE("ledger: a newer, a foreign and a damaged file are refused and left untouched",
           "[agent][ledger]") {
   LedgerFixture f;

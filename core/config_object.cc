@@ -1,6 +1,7 @@
 #include "core/config_object.h"
 
 #include <algorithm>
+#include <set>
 
 #include "core/ascii.h"
 #include "core/error.h"
@@ -85,12 +86,12 @@ std::vector<std::string> ConfigObject::texts(const char* key) const {
   std::vector<std::string> values;
   if (!has(key)) return values;
   require(object_.at(key).is_array(), at(key), "must be a list of text");
+  std::set<std::string_view> seen;  // of the words in the document
   for (const nlohmann::json& value : object_.at(key)) {
     const std::string place = at(key) + "[" + std::to_string(values.size()) + "]";
     require(value.is_string(), place, "must be text");
     values.push_back(value.get<std::string>());
-    require(std::count(values.begin(), values.end(), values.back()) == 1, place,
-            "is in the list twice");
+    require(seen.insert(value.get_ref<const std::string&>()).second, place, "is in the list twice");
   }
   return values;
 }

@@ -166,6 +166,12 @@ inline constexpr ErrorCode kLocalFileNotMoved{
 inline constexpr ErrorCode kPathTooLong{
     "WB-1312", "path-too-long", ErrorKind::kPermanent, "Leaves the file alone and shows it.",
     "Shorten the path below the export folder to at most 2,048 bytes."};
+inline constexpr ErrorCode kFileNotFound{"WB-1313", "file-not-found", ErrorKind::kPermanent,
+                                         "Reads nothing and changes nothing.",
+                                         "Check the path and the spelling of the name."};
+inline constexpr ErrorCode kFileExists{"WB-1314", "file-exists", ErrorKind::kPermanent,
+                                       "Writes nothing; the file that is there is left as it is.",
+                                       "Name a new file, or move the one that is there away."};
 
 // 14xx: rows fetched from a partner's API
 inline constexpr ErrorCode kFetchFailed{
@@ -349,6 +355,10 @@ inline constexpr ErrorCode kReferenceUnknown{
     "WB-3026", "reference-unknown", ErrorKind::kPermanent,
     "Warns, unless the file spec says otherwise.",
     "Deliver the file with the rows that are referred to, and before this one."};
+inline constexpr ErrorCode kHeaderRepeated{"WB-3027", "header-repeated", ErrorKind::kPermanent,
+                                           "Refuses the file; stages nothing of it.",
+                                           "Export one file; two were put together, and the second "
+                                           "one's header stands at the place shown."};
 
 // 31xx: containers, lines and dumps
 inline constexpr ErrorCode kContainerDamaged{
@@ -486,6 +496,8 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kFileSystemFailed,
     &error_code::kLocalFileNotMoved,
     &error_code::kPathTooLong,
+    &error_code::kFileNotFound,
+    &error_code::kFileExists,
     &error_code::kFetchFailed,
     &error_code::kFetchRefused,
     &error_code::kFetchAnswerInvalid,
@@ -539,6 +551,7 @@ inline constexpr std::array kErrorCodes = {
     &error_code::kColumnMoved,
     &error_code::kKeyKnown,
     &error_code::kReferenceUnknown,
+    &error_code::kHeaderRepeated,
     &error_code::kContainerDamaged,
     &error_code::kContainerUnsafe,
     &error_code::kContainerTooLarge,

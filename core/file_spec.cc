@@ -228,6 +228,12 @@ void parse_split(const ConfigObject& object, FileSpec& spec) {
             "goes with formats csv, jsonl and fixed_width outside a container only, and not with "
             "UTF-16 or a quirk");
   }
+  const bool is_split = spec.split_rows > 0 || spec.split_bytes > 0;
+  require(
+      !is_split || spec.on_finding.of(error_code::kKeyDuplicate) != RuleAction::kQuarantineRow,
+      "on_finding.key-duplicate",
+      "cannot be quarantine_row with split_rows or split_bytes: when the key of another part is "
+      "found, its rows are staged");
 }
 
 /// Places go with fixed width only. A dump's numbers are the database's own and have no marks; a

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/printable.h"
 
 namespace waybill {
 
@@ -26,21 +27,6 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
   return spdlog::level::info;
 }
 
-/// File names are the partner's: a line break or an escape sequence in one must not forge a line.
-std::string one_line(std::string_view message) {
-  std::string line;
-  line.reserve(message.size());
-  for (const char c : message) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F) {
-      line += fmt::format("\\x{:02x}", byte);
-    } else {
-      line += c;
-    }
-  }
-  return line;
-}
-
 }  // namespace
 
 void start_log(std::string_view program, LogLevel lowest) {
@@ -52,13 +38,13 @@ void start_log(std::string_view program, LogLevel lowest) {
 }
 
 void log_line(LogLevel level, std::string_view message) {
-  spdlog::log(to_spdlog(level), "{}", one_line(message));
+  spdlog::log(to_spdlog(level), "{}", printable(message));
 }
 
 void log_error(const Error& error) {
   const bool will_pass = error.is_transient();
   spdlog::log(will_pass ? spdlog::level::warn : spdlog::level::err, "{} ({}) What to do: {}",
-              one_line(error.what()), to_string(error.kind()), error.code().way_out);
+              printable(error.what()), to_string(error.kind()), error.code().way_out);
 }
 
 bool parse_log_level(std::string_view name, LogLevel& level) {

@@ -34,6 +34,7 @@ constexpr std::array<Rule, kRuleCount> kRules = {{
     {&error_code::kColumnMoved, RuleAction::kIgnore, kNotice},
     {&error_code::kKeyKnown, RuleAction::kIgnore, kNotice},
     {&error_code::kReferenceUnknown, RuleAction::kWarn, kNotice},
+    {&error_code::kHeaderRepeated, RuleAction::kRefuseFile, kAnyRow},
     {&error_code::kLineNotAnObject, RuleAction::kRefuseFile, kRowOrFile},
     {&error_code::kRecordWidthWrong, RuleAction::kRefuseFile, kRowOrFile},
 }};

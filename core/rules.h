@@ -39,7 +39,7 @@ struct Rule {
   }
 };
 
-inline constexpr std::size_t kRuleCount = 17;
+inline constexpr std::size_t kRuleCount = 18;
 /// The rules that a spec may change, in the order of their codes.
 [[nodiscard]] const std::array<Rule, kRuleCount>& rules();
 /// "value-invalid": the rule with this name; kRuleCount when there is none to choose for.

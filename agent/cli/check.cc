@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/cli/commands.h"
-#include "agent/cli/printable.h"
 #include "agent/config/agent_config.h"
 #include "agent/ledger/ledger_report.h"
 #include "agent/watch/spec_book.h"
 #include "core/error.h"
 #include "core/preflight/preflight.h"
+#include "core/printable.h"
 
 namespace waybill {
 
@@ -46,7 +46,7 @@ int check_file(const CommandOptions& options) {
   const fs::path path = fs::absolute(options.file);
   const std::string name = path.filename().string();
   const auto file = files.open(path.parent_path(), name);
-  if (!file) throw Error(error_code::kFileUnreadable, "check", name, "it is not there");
+  if (!file) throw Error(error_code::kFileNotFound, "check", name, "it is not there");
   const FileSpec spec =
       options.spec_file.empty()
           ? own_spec(files, options, name)
@@ -60,7 +60,12 @@ int check_file(const CommandOptions& options) {
   Sha256 hash;
   std::unique_ptr<StagedFile> quarantine;
   if (!options.quarantine_file.empty()) {
-    quarantine = files.stage(fs::absolute(options.quarantine_file), FileMode::kPrivate);
+    const fs::path target = fs::absolute(options.quarantine_file);
+    if (files.stat(target)) {
+      throw Error(error_code::kFileExists, "check", options.quarantine_file.string(),
+                  "it is there already");
+    }
+    quarantine = files.stage(target, FileMode::kPrivate);
     preflight.write_quarantine([&](std::string_view bytes) { quarantine->write(bytes); });
   }
   std::string block(kBlockBytes, '\0');
@@ -75,7 +80,7 @@ int check_file(const CommandOptions& options) {
   if (options.as_json) {
     nlohmann::json report = preflight_report(spec, result, content_sha256);
     report["file"] = name;
-    std::cout << report.dump(2) << '\n';
+    std::cout << report.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
   } else {
     std::cout << preflight_page(printable(name), spec, result, content_sha256);
   }

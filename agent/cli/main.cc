@@ -6,9 +6,9 @@
 #include <iostream>
 
 #include "agent/cli/commands.h"
-#include "agent/cli/printable.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "core/printable.h"
 
 namespace {
 

@@ -2,9 +2,9 @@
 
 #include <fmt/core.h>
 
-#include "agent/cli/printable.h"
 #include "core/clock.h"
 #include "core/count_of.h"
+#include "core/printable.h"
 
 namespace waybill {
 
@@ -56,8 +56,12 @@ std::string preflight_lines(const Json& preflight) {
                        printable(change.value("column", "")));
   }
   if (preflight.contains("quarantine_file")) {
-    out += fmt::format("    the rows set aside are in {} of the state folder\n",
-                       preflight.value("quarantine_file", ""));
+    const std::string file = preflight.value("quarantine_file", "");
+    const bool is_cut = file.find("-cut-") != std::string::npos;
+    out += fmt::format("    the {}rows set aside {} {} of the state folder{}\n",
+                       is_cut ? "first 64 MiB of the " : "",
+                       preflight.value("quarantine_is_there", true) ? "are in" : "were in", file,
+                       preflight.value("quarantine_is_there", true) ? "" : "; it was removed");
   }
   return out;
 }

@@ -9,13 +9,13 @@
 #include "agent/cli/delivery_view.h"
 #include "agent/cli/health_view.h"
 #include "agent/cli/preflight_view.h"
-#include "agent/cli/printable.h"
 #include "agent/engine/central_moves.h"
 #include "agent/ledger/ledger.h"
 #include "core/clock.h"
 #include "core/count_of.h"
 #include "core/error_code.h"
 #include "core/local_day.h"
+#include "core/printable.h"
 
 namespace waybill {
 

@@ -39,6 +39,16 @@ std::optional<OnDisk> hash_on_disk(FileSystem& files, const fs::path& root,
   }
 }
 
+/// Copies of rows set aside are kept for a time, and may be taken away by hand.
+void look_for_quarantine(FileSystem& files, const fs::path& state_folder, nlohmann::json& trace) {
+  for (nlohmann::json& version : trace["versions"]) {
+    nlohmann::json& preflight = version["preflight"];
+    if (!preflight.is_object() || !preflight.contains("quarantine_file")) continue;
+    const fs::path copy = state_folder / preflight["quarantine_file"].get<std::string>();
+    preflight["quarantine_is_there"] = files.stat(copy).has_value();
+  }
+}
+
 }  // namespace
 
 int trace_file(const CommandOptions& options) {
@@ -51,7 +61,8 @@ int trace_file(const CommandOptions& options) {
   }
   const std::string name = relative_to_export(config, options.file, *report);
   const auto on_disk = hash_on_disk(files, config.export_folder, name);
-  const nlohmann::json trace = trace_json(*report, name, on_disk);
+  nlohmann::json trace = trace_json(*report, name, on_disk);
+  look_for_quarantine(files, config.state_folder, trace);
   std::cout << (options.as_json ? trace.dump(2) + "\n" : trace_text(trace));
   const bool is_known = !trace["versions"].empty() || trace["folder_state"].is_string();
   if (!is_known && !options.as_json) std::cout << "The ledger has never seen this name.\n";

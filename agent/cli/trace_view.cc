@@ -5,11 +5,11 @@
 #include <algorithm>
 
 #include "agent/cli/preflight_view.h"
-#include "agent/cli/printable.h"
 #include "agent/cli/status_view.h"
 #include "agent/engine/central_moves.h"
 #include "agent/ledger/whole_file.h"
 #include "core/clock.h"
+#include "core/printable.h"
 
 namespace waybill {
 

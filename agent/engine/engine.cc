@@ -55,7 +55,7 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
       contact_(ports.clock, ledger, ports.chance),
       scanner_(ports.files, ports.clock, ledger, settings_.export_folder, settings_.quiet_ms),
       hasher_(ports.files, ledger, scanner_, specs_, settings_.export_folder,
-              settings_.state_folder),
+              {settings_.state_folder, settings_.reserve_bytes}),
       rereader_(ports.clock, ledger, hasher_, settings_.rehash_days),
       tidier_({ports.files, ports.clock}, ledger, scanner_, settings_.export_folder,
               settings_.after_processed),
@@ -72,6 +72,7 @@ Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
       reconciler_(ports.clock, ports.central, ledger, settings_.public_key),
       disk_({ports.files, ports.clock, ports.chance}, ledger, settings_.state_folder,
             settings_.reserve_bytes) {
+  tidy_quarantine(ports_.files, settings_.state_folder, ports_.clock.now_ms(), /*at_start=*/true);
   fill_spec_book();
   if (const std::size_t count = ledger_.interrupt_running_uploads(); count > 0) {
     log_info(std::to_string(count) + " uploads were running when the agent ended; asking central");
@@ -194,7 +195,8 @@ void Engine::record_problem(const char* fact, const std::string& text) {
 
 void Engine::fill_spec_book() {
   for (const std::string& problem : specs_.fill(ledger_.specs())) log_warning(problem);
-  hasher_.set_preflight(central_setting("preflight") != "off");
+  hasher_.set_preflight(central_setting("preflight") != "off",
+                        central_setting("preflight") != "report");
   last_look_steady_ms_ = ports_.clock.steady_ms() - kLookIdleMs;  // what is expected has changed
   try {
     deliveries_.use_plan(ledger_.delivery_plan());
@@ -214,7 +216,8 @@ bool Engine::look_after_deliveries(bool has_worked) {
   }
   last_look_steady_ms_ = now;
   if (now >= next_tidying_steady_ms_) {
-    remove_old_quarantine(ports_.files, settings_.state_folder, ports_.clock.now_ms());
+    tidy_quarantine(ports_.files, settings_.state_folder, ports_.clock.now_ms(),
+                    /*at_start=*/false);
     next_tidying_steady_ms_ = now + kDayMs;
   }
   take_retries();
@@ -257,7 +260,8 @@ bool Engine::sync_if_due() {
   has_synced_ = true;
   contact_.succeeded();
   if (outcome.change_count > 0) lively_until_steady_ms_ = now + kLivelyForMs;
-  hasher_.set_preflight(central_setting("preflight") != "off");
+  hasher_.set_preflight(central_setting("preflight") != "off",
+                        central_setting("preflight") != "report");
   if (outcome.specs_changed) {
     fill_spec_book();
     ledger_.rematch_paths();

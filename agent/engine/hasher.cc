@@ -67,13 +67,13 @@ void make_whole(PartPlan& plan) {
 }  // namespace
 
 Hasher::Hasher(FileSystem& files, Ledger& ledger, Scanner& scanner, const SpecBook& specs,
-               std::filesystem::path root, std::filesystem::path state_folder)
+               std::filesystem::path root, QuarantineSettings quarantine)
     : files_(files),
       ledger_(ledger),
       scanner_(scanner),
       specs_(specs),
       root_(std::move(root)),
-      state_folder_(std::move(state_folder)),
+      quarantine_(std::move(quarantine)),
       buffer_(kBufferBytes, '\0') {}
 
 Hasher::~Hasher() = default;
@@ -138,7 +138,7 @@ bool Hasher::begin(Slot& slot, const PathRecord& path) {
     }
     slot = std::make_unique<Reading>(path, std::move(file), specs_);
     if (is_preflight_wanted_ && slot->match && can_preflight(*slot->match->spec)) {
-      slot->check.emplace(files_, state_folder_, path, *slot->match);
+      slot->check.emplace(files_, quarantine_, path, *slot->match);
     }
     return true;
   } catch (const Error& error) {
@@ -188,8 +188,10 @@ void Hasher::finish(Slot& slot) {
   }
   const SpecMatch match = reading->match.value_or(SpecMatch{});
   std::optional<PreflightRecord> preflight;
-  if (reading->check && plan.size_bytes > 0) preflight = reading->check->finish();
-  if (preflight && preflight->is_refused) make_whole(plan);
+  if (reading->check && plan.size_bytes > 0) {
+    preflight = reading->check->finish(plan.original_sha256);
+  }
+  if (preflight && preflight->is_refused && is_preflight_stopping_) make_whole(plan);
   done_.push_back({.relative_path = path.relative_path,
                    .file_tag = path.file_tag,
                    .plan = std::move(plan),

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/engine/quarantine.h"
 #include "agent/ledger/ledger.h"
 #include "agent/watch/scanner.h"
 
@@ -20,16 +21,20 @@ namespace waybill {
 
 class Hasher {
  public:
-  /// Export files are below `root`; rows that preflight sets aside go below `state_folder`.
+  /// Export files are below `root`; rows that preflight sets aside go into `quarantine`.
   Hasher(FileSystem& files, Ledger& ledger, Scanner& scanner, const SpecBook& specs,
-         std::filesystem::path root, std::filesystem::path state_folder);
+         std::filesystem::path root, QuarantineSettings quarantine);
   ~Hasher();
 
   /// Reads on; true when there was anything to do.
   bool step();
 
-  /// Central's setting: are files read by their specs, or only hashed? From the next file on.
-  void set_preflight(bool is_wanted) { is_preflight_wanted_ = is_wanted; }
+  /// Central's setting: are files read by their specs, or only hashed, and is what its spec refuses
+  /// not sent? From the next file on.
+  void set_preflight(bool is_wanted, bool is_stopping) {
+    is_preflight_wanted_ = is_wanted;
+    is_preflight_stopping_ = is_stopping;
+  }
 
   /// Reads a file again whose turn it is; a large one is read on by step().
   void reread(const PathRecord& path);
@@ -53,8 +58,9 @@ class Hasher {
   Scanner& scanner_;
   const SpecBook& specs_;
   std::filesystem::path root_;
-  std::filesystem::path state_folder_;
+  QuarantineSettings quarantine_;
   bool is_preflight_wanted_ = true;
+  bool is_preflight_stopping_ = true;
   std::string buffer_;
   Slot new_;                      ///< never read before, as it is now
   Slot again_;                    ///< read before

@@ -4,6 +4,7 @@
 #include "agent/ledger/facts.h"
 #include "agent/ledger/ledger.h"
 #include "agent/ledger/rows.h"
+#include "core/crypto.h"
 #include "core/error.h"
 
 namespace waybill {
@@ -26,6 +27,25 @@ constexpr const char* kFirstAstray = R"sql(
     FROM job_file AS f
    WHERE last_state <> f.state
    ORDER BY f.file_number LIMIT 1
+)sql";
+
+/// What preflight found stands beside the events, one of which has its hash.
+constexpr const char* kPreflights = R"sql(
+  SELECT e.seq, json_extract(e.detail, '$.preflight.report_sha256'), coalesce(p.report, ''),
+         p.is_refused = (json_extract(e.detail, '$.preflight.outcome') = 'refused')
+         AND p.row_count = json_extract(e.detail, '$.preflight.rows')
+         AND p.quarantined_count = json_extract(p.report, '$.rows_quarantined')
+         AND p.finding_count = json_extract(p.report, '$.findings_count')
+         AND p.spec_version = json_extract(p.report, '$.spec_version')
+    FROM event AS e LEFT JOIN preflight AS p ON p.file_number = e.file_number
+   WHERE json_extract(e.detail, '$.preflight.report_sha256') IS NOT NULL
+   ORDER BY e.seq
+)sql";
+constexpr const char* kPreflightWithoutEvent = R"sql(
+  SELECT p.file_number FROM preflight AS p
+   WHERE NOT EXISTS (SELECT 1 FROM event AS e WHERE e.file_number = p.file_number
+                        AND json_extract(e.detail, '$.preflight.report_sha256') IS NOT NULL)
+   LIMIT 1
 )sql";
 
 constexpr const char* kDelivered =
@@ -87,6 +107,7 @@ wire::LedgerHead LedgerAudit::verify(const std::function<void(const LedgerEvent&
   });
   check_heads(last);
   check_states();
+  check_preflights();
   return last;
 }
 
@@ -118,6 +139,24 @@ void LedgerAudit::check_states() {
                row->getColumn(1).getString() + ")",
            "its state is \"" + row->getColumn(2).getString() + "\", its last event left it \"" +
                row->getColumn(3).getString() + "\"");
+  });
+}
+
+void LedgerAudit::check_preflights() {
+  database_->guarded("verify", "preflight", [&] {
+    Prepared list = database_->prepared(sql::kPreflights);
+    while (auto* row = list.next()) {
+      const bool is_same =
+          row->getColumn(1).getString() == sha256_hex(row->getColumn(2).getString());
+      if (is_same && row->getColumn(3).getInt() == 1) continue;
+      broken("event " + std::to_string(row->getColumn(0).getInt64()),
+             "what preflight found then was changed or removed");
+    }
+    Prepared find = database_->prepared(sql::kPreflightWithoutEvent);
+    if (auto* row = find.next()) {
+      broken("file " + std::to_string(row->getColumn(0).getInt64()),
+             "it has a preflight that no event tells of");
+    }
   });
 }
 

@@ -47,6 +47,7 @@ class LedgerAudit {
  private:
   void check_heads(const wire::LedgerHead& last);
   void check_states();
+  void check_preflights();
 
   std::unique_ptr<LedgerDatabase> database_;
 };

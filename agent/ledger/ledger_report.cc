@@ -31,7 +31,7 @@ constexpr const char* kRemarkedFiles = R"sql(
   SELECT f.relative_path, p.finding_count, p.quarantined_count, f.discovered_at_ms
     FROM preflight AS p JOIN job_file AS f ON f.file_number = p.file_number
    WHERE p.finding_count > 0 AND f.discovered_at_ms >= :since_ms
-     AND f.state NOT IN ('refused', 'superseded', 'vanished')
+     AND f.state NOT IN ('ready', 'queued', 'refused', 'superseded', 'vanished')
    ORDER BY p.file_number DESC LIMIT :limit
 )sql";
 constexpr const char* kOnePreflight = WAYBILL_SELECT_PREFLIGHT "WHERE file_number = :file_number";

@@ -143,12 +143,6 @@ class Linter {
              "unique columns are compared over the whole file at the agent, within each part at "
              "central");
     }
-    const RuleAction repeated = spec_.on_finding.of(error_code::kKeyDuplicate);
-    if (splits && spec_.natural_key_unique && repeated == RuleAction::kQuarantineRow) {
-      advise("on_finding.key-duplicate",
-             "quarantine_row sets aside what repeats a key of the same part; a key of another part "
-             "is found when its rows are staged, and refuses the last part");
-    }
     const bool sets_aside = std::any_of(rules().begin(), rules().end(), [&](const Rule& rule) {
       return spec_.on_finding.of(*rule.code) == RuleAction::kQuarantineRow;
     });

@@ -139,7 +139,7 @@ ReadOutcome read_into(Scratch& scratch, const Trial& trial, const std::string& f
   const fs::path whole = fs::absolute(trial.path);
   const auto open = system_file_system().open(whole.parent_path(), relative_name(whole));
   if (!open) {
-    throw Error(error_code::kFileUnreadable, "read", trial.path.string(), "it is not there");
+    throw Error(error_code::kFileNotFound, "read", trial.path.string(), "it is not there");
   }
   const pg::UuidBytes id = pg::parse_uuid(file);
   std::optional<pg::CopyIn> copy(std::in_place, scratch.database(),

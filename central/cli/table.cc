@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/printable.h"
+
 namespace waybill::cli {
 
 namespace {
@@ -11,7 +13,7 @@ namespace {
 /// Texts as they are, lists by commas, objects as "key value".
 std::string cell_of(const nlohmann::json& value) {
   if (value.is_null()) return "";
-  if (value.is_string()) return value.get<std::string>();
+  if (value.is_string()) return printable(value.get_ref<const std::string&>());
   if (!value.is_structured()) return value.dump();
   std::string out;
   for (const auto& [key, entry] : value.items()) {

@@ -20,9 +20,6 @@ namespace waybill {
 
 namespace {
 
-/// The registry takes no longer natural key; a file that has one is refused, not failed on.
-constexpr std::size_t kNaturalKeyBytesMax = 1000;
-
 /// Rows between two looks at lease and stop, where no bytes arrive meanwhile.
 constexpr std::int64_t kRowsBetweenLooks = 1024;
 
@@ -51,7 +48,7 @@ class Staging {
     channel_->finish();
     const ReadSummary read = channel_->summary();
     check_reading_is_explained(read, claim_.relative_path);
-    if (read.refusal || key_too_long_row_ != 0) return;
+    if (read.refusal) return;
     count_ = finish_writing(read);
     check_may_go_on(tools_, claim_, hold_);
     check_history(tools_.registry, claim_, spec_, read, history_);
@@ -64,12 +61,6 @@ class Staging {
     if (summary.refusal) {
       error = to_json(*summary.refusal);
       error["count"] = summary.findings_count;
-    } else if (key_too_long_row_ != 0) {
-      error = {
-          {"code", error_code::kValueInvalid.id},
-          {"message", fmt::format("the natural key is longer than {} bytes", kNaturalKeyBytesMax)},
-          {"row", key_too_long_row_},
-          {"count", 1}};
     }
     return error;
   }
@@ -106,11 +97,7 @@ class Staging {
 
   void take(const StagingRow& row) {
     if (++rows_taken_ % kRowsBetweenLooks == 0) check_may_go_on(tools_, claim_, hold_);
-    if (row.natural_key && row.natural_key->size() > kNaturalKeyBytesMax) {
-      if (key_too_long_row_ == 0) key_too_long_row_ = row.source_row;
-    } else if (key_too_long_row_ == 0) {
-      writer_.write(row);
-    }
+    writer_.write(row);
   }
 
   const StepTools& tools_;
@@ -119,7 +106,6 @@ class Staging {
   const FileSpec spec_;
   StagingWriter writer_;
   std::int64_t rows_taken_ = 0;
-  std::int64_t key_too_long_row_ = 0;  ///< first row with a natural key beyond the limit; 0: none
   std::unique_ptr<Channel> channel_;
   RejectedRows rejected_;
   StagedCount count_;

@@ -58,7 +58,8 @@ class Matching {
     }
     for (std::size_t at = 0; at < names_.size(); ++at) {
       if (column_of_[at] != kNone || spec_.other_columns != OtherColumns::kRefuse) continue;
-      if (is_name_of_another(at)) continue;  // there twice, which is a finding of its own
+      // Without a name, or there twice: findings of their own, and nothing to propose.
+      if (names_[at].empty() || is_name_of_another(at)) continue;
       changes_.push_back({ChangeKind::kAdded, names_[at], "", true, number(at), 0});
     }
     std::stable_sort(changes_.begin(), changes_.end(),
@@ -158,9 +159,12 @@ class Matching {
 json proposal_of(const ColumnChange& change, const FileSpec& spec) {
   switch (change.kind) {
     case ChangeKind::kAdded: {
-      json column = {{"name", change.name}, {"to", payload_key_of(change.name)}};
-      if (column["to"] == "") column["to"] = "column_" + std::to_string(change.place);
-      return column;
+      const std::string place = std::to_string(change.place);
+      std::string to = payload_key_of(change.name);
+      if (to.empty()) to = "column_" + place;
+      const auto is_taken = [&](const ColumnSpec& column) { return column.to == to; };
+      if (std::any_of(spec.columns.begin(), spec.columns.end(), is_taken)) to += "_" + place;
+      return {{"name", change.name}, {"to", to}};
     }
     case ChangeKind::kDropped:
     case ChangeKind::kRenamed:

@@ -1,13 +1,18 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/count_of.h"
 #include "core/preflight/preflight.h"
+#include "core/printable.h"
 
 namespace waybill {
 
 namespace {
+
+/// Kinds of findings and changes of columns that a page lists; a program reads them all.
+constexpr std::size_t kShownMax = 50;
 
 std::string_view heading_of(RuleAction action) {
   switch (action) {
@@ -29,7 +34,7 @@ std::string place_of(const FindingPlace& place) {
 }
 
 std::string column_of(const Finding& finding) {
-  if (!finding.column.empty()) return fmt::format(", column \"{}\"", finding.column);
+  if (!finding.column.empty()) return fmt::format(", column \"{}\"", printable(finding.column));
   if (finding.column_number > 0) return fmt::format(", column {}", finding.column_number);
   return "";
 }
@@ -45,7 +50,7 @@ std::string group_text(const FindingGroup& group) {
 }
 
 std::string change_text(const ColumnChange& change, const FileSpec& spec) {
-  std::string text = fmt::format("  {} \"{}\"", to_string(change.kind), change.name);
+  std::string text = fmt::format("  {} \"{}\"", to_string(change.kind), printable(change.name));
   if (change.kind == ChangeKind::kRenamed) {
     text += fmt::format(", which the file spec calls \"{}\"{}", change.spec_name,
                         change.is_certain ? "" : " (it looks like it)");
@@ -80,14 +85,20 @@ std::string preflight_page(std::string_view name, const FileSpec& spec,
     page += fmt::format("  keys were compared up to row {}; central compares the rest\n",
                         summary.keys_unchecked_from_row - 1);
   }
+  std::size_t groups = 0;
   for (const RuleAction action :
        {RuleAction::kRefuseFile, RuleAction::kQuarantineRow, RuleAction::kWarn}) {
     for (const FindingGroup& group : summary.groups) {
-      if (group.first.action == action) page += group_text(group);
+      if (group.first.action == action && ++groups <= kShownMax) page += group_text(group);
     }
   }
+  if (groups > kShownMax) page += fmt::format("\nand {} more kinds\n", groups - kShownMax);
   if (!result.drift.empty()) page += "\nThe columns are not as in the file spec:\n";
-  for (const ColumnChange& change : result.drift) page += change_text(change, spec);
+  const std::size_t shown = std::min(result.drift.size(), kShownMax);
+  for (std::size_t i = 0; i < shown; ++i) page += change_text(result.drift[i], spec);
+  if (shown < result.drift.size()) {
+    page += fmt::format("  and {} more\n", result.drift.size() - shown);
+  }
   return page;
 }
 

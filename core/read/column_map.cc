@@ -9,6 +9,46 @@
 
 namespace waybill {
 
+namespace {
+
+/// As many bytes as the names of a file spec may have.
+constexpr std::size_t kColumnNameBytesMax = 255;
+/// Known names that make a header of a record that holds others, too.
+constexpr std::size_t kKnownNamesMin = 2;
+
+bool is_control(std::string_view text, std::size_t at) {
+  const auto byte = static_cast<unsigned char>(text[at]);
+  if (byte < 0x20U || byte == 0x7FU) return true;
+  // U+0080 to U+009F
+  return byte == 0xC2U && at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) < 0xA0U;
+}
+
+/// Does a record name columns? One known name among others may be a value that reads like it; names
+/// in other letters, small or capital, are names all the same.
+bool names_columns(const FileSpec& spec, const std::vector<std::string>& names,
+                   const std::vector<bool>& is_mapped) {
+  const auto known = std::count(is_mapped.begin(), is_mapped.end(), true);
+  if (known == std::ssize(names) && known > 0) return true;
+  const auto is_there = [&](const ColumnSpec& column) {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      return equal_ignoring_case(name, trim_ascii_blanks(column.name));
+    });
+  };
+  const auto alike = std::count_if(spec.columns.begin(), spec.columns.end(), is_there);
+  const auto needed = std::min(kKnownNamesMin, spec.columns.size());
+  return static_cast<std::size_t>(std::max<std::ptrdiff_t>(known, alike)) >= needed;
+}
+
+}  // namespace
+
+bool is_column_name(std::string_view text) {
+  if (text.empty() || text.size() > kColumnNameBytesMax) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (is_control(text, i)) return false;
+  }
+  return true;
+}
+
 char* MappedColumn::write_key(char* out) const {
   for (std::size_t at = 0; at < key_bytes; at += kKeyChunkBytes) {
     std::memcpy(out + at, key_text.data() + at, kKeyChunkBytes);
@@ -40,22 +80,36 @@ ColumnMap ColumnMap::from_header(const FileSpec& spec, std::vector<std::string> 
                                  std::vector<HeaderProblem>& problems) {
   ColumnMap map;
   map.names_ = std::move(names);
-  for (std::string& name : map.names_) name = std::string(trim_ascii_blanks(name));
+  const std::vector<bool> is_hidden = map.hide_odd_names();
   std::vector<bool> is_mapped(map.names_.size(), false);
   map.add_listed(spec, is_mapped, problems);
-  if (std::find(is_mapped.begin(), is_mapped.end(), true) == is_mapped.end()) {
-    // Not one name is known: most likely the first record is data. Its fields are values, so none
-    // of them may be named.
+  if (!names_columns(spec, map.names_, is_mapped)) {
+    // Most likely the first record is data. Its fields are values, so none of them may be named.
     problems.clear();
     problems.push_back({&error_code::kHeaderMissing,
-                        "the first record holds none of the column names of the file spec", "",
-                        CsvProblem::kNoField});
+                        map.columns_.empty()
+                            ? "the first record holds none of the column names of the file spec"
+                            : "the first record holds one column name of the file spec alone",
+                        "", CsvProblem::kNoField});
     return map;
   }
-  map.add_others(spec, is_mapped, problems);
+  map.add_others(spec, is_mapped, is_hidden, problems);
   map.tell_moved(spec, problems);
   map.mark_natural_key(spec);
   return map;
+}
+
+std::vector<bool> ColumnMap::hide_odd_names() {
+  std::vector<bool> is_hidden(names_.size(), false);
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    // Line ends count where they stand, trimmed or not: they are a lost quote's.
+    const bool has_line_end = names_[i].find_first_of("\r\n") != std::string::npos;
+    names_[i] = std::string(trim_ascii_blanks(names_[i]));
+    if (!has_line_end && is_column_name(names_[i])) continue;
+    is_hidden[i] = !names_[i].empty();
+    names_[i].clear();
+  }
+  return is_hidden;
 }
 
 std::string_view ColumnMap::field_name(std::size_t field_index) const {
@@ -136,32 +190,35 @@ void ColumnMap::tell_moved(const FileSpec& spec, std::vector<HeaderProblem>& pro
 }
 
 void ColumnMap::add_others(const FileSpec& spec, const std::vector<bool>& is_mapped,
+                           const std::vector<bool>& is_hidden,
                            std::vector<HeaderProblem>& problems) {
   if (spec.other_columns == OtherColumns::kIgnore) return;
   for (std::size_t index = 0; index < names_.size(); ++index) {
-    const std::string& name = names_[index];
     if (is_mapped[index]) continue;
-    if (spec.other_columns == OtherColumns::kRefuse || name.empty()) {
-      problems.push_back({&error_code::kColumnUnexpected,
-                          name.empty() ? "the header has a column without a name"
-                                       : "the file spec does not list this column",
-                          name, index});
+    const std::string& name = names_[index];
+    if (spec.other_columns == OtherColumns::kKeep && !name.empty()) {
+      keep_other(index, problems);
       continue;
     }
-    const bool is_taken =
-        std::any_of(columns_.begin(), columns_.end(),
-                    [&](const MappedColumn& column) { return column.value.spec().to == name; });
-    if (is_taken) {
-      problems.push_back({&error_code::kHeaderDuplicate,
-                          "a column kept under its own name fills a payload key twice", name,
-                          index});
-      continue;
-    }
-    ColumnSpec kept;
-    kept.name = name;
-    kept.to = name;
-    add(kept, index);
+    const char* const message =
+        is_hidden[index] ? "the header has a field that is too long for a name, or holds line ends "
+                           "or control characters; a quote may be lost"
+        : name.empty()   ? "the header has a column without a name"
+                         : "the file spec does not list this column";
+    problems.push_back({&error_code::kColumnUnexpected, message, name, index});
   }
+}
+
+void ColumnMap::keep_other(std::size_t index, std::vector<HeaderProblem>& problems) {
+  ColumnSpec kept;
+  kept.name = kept.to = names_[index];
+  const bool is_taken =
+      std::any_of(columns_.begin(), columns_.end(),
+                  [&](const MappedColumn& column) { return column.value.spec().to == kept.to; });
+  if (!is_taken) return add(kept, index);
+  problems.push_back({&error_code::kHeaderDuplicate,
+                      "a column kept under its own name fills a payload key twice", kept.name,
+                      index});
 }
 
 void ColumnMap::mark_natural_key(const FileSpec& spec) {

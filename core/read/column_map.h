@@ -35,7 +35,7 @@ struct MappedColumn {
   std::ptrdiff_t key_part = -1;  ///< place in the natural key, or -1
   std::int64_t filled = 0;
   std::int64_t null = 0;
-  std::string unique_text;  ///< of a unique column: the row's value, "" when null
+  std::string unique_text;  ///< of a unique column: the row's value as JSON, "" when null
 };
 
 /// What is wrong with a header. `field_index` is kNoField when it is about an absent column.
@@ -46,6 +46,10 @@ struct HeaderProblem {
   std::string column;
   std::size_t field_index = CsvProblem::kNoField;
 };
+
+/// Is it a name that may be shown and kept? A field of a header that holds line ends or control
+/// characters, or is longer than a spec's names may be, is text that a lost quote has drawn in.
+[[nodiscard]] bool is_column_name(std::string_view text);
 
 class ColumnMap {
  public:
@@ -62,8 +66,10 @@ class ColumnMap {
 
   [[nodiscard]] std::vector<MappedColumn>& columns() { return columns_; }
   [[nodiscard]] const std::vector<MappedColumn>& columns() const { return columns_; }
-  /// The name of a field for people, "" when it has none.
+  /// The name of a field for people, "" when it has none that is_column_name().
   [[nodiscard]] std::string_view field_name(std::size_t field_index) const;
+  /// Of every field, as field_name() gives it.
+  [[nodiscard]] const std::vector<std::string>& field_names() const { return names_; }
   /// Fields the header has or, without a header, columns the spec has.
   [[nodiscard]] std::size_t field_count() const { return names_.size(); }
 
@@ -75,8 +81,10 @@ class ColumnMap {
   void tell_moved(const FileSpec& spec, std::vector<HeaderProblem>& problems) const;
   void add_listed(const FileSpec& spec, std::vector<bool>& is_mapped,
                   std::vector<HeaderProblem>& problems);
+  [[nodiscard]] std::vector<bool> hide_odd_names();
   void add_others(const FileSpec& spec, const std::vector<bool>& is_mapped,
-                  std::vector<HeaderProblem>& problems);
+                  const std::vector<bool>& is_hidden, std::vector<HeaderProblem>& problems);
+  void keep_other(std::size_t index, std::vector<HeaderProblem>& problems);
   void mark_natural_key(const FileSpec& spec);
 
   std::vector<std::string> names_;

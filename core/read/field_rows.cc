@@ -38,11 +38,15 @@ void FieldRows::write_row(const CsvRecord& record) {
     const ErrorCode* bad = row.put(column, decoded(record, record.fields[column.field_index]));
     if (bad != nullptr) find_value(record, column, *bad, value_problem(column, *bad));
   }
-  if (is_good()) find_known_keys(record);
+  find_key_problems(record);
   if (is_good()) row.hand_over(row_of(record.number));
 }
 
-void FieldRows::find_known_keys(const CsvRecord& record) {
+void FieldRows::find_key_problems(const CsvRecord& record) {
+  if (const MappedColumn* column = builder().column_of_long_key()) {
+    find_value(record, *column, error_code::kValueInvalid, kKeyTooLong);
+  }
+  if (!is_sound()) return;
   builder().check_keys(row_of(record.number), [&](const MappedColumn* column) {
     if (column != nullptr) {
       return find_value(record, *column, error_code::kKeyDuplicate, kValueTwice);
@@ -98,10 +102,10 @@ void CsvRows::take_header(const CsvRecord& record) {
   std::vector<std::string> names;
   for (const CsvField& field : record.fields) names.emplace_back(decoded(record, field));
   std::vector<HeaderProblem> problems;
-  ColumnMap map = ColumnMap::from_header(spec(), names, problems);
+  ColumnMap map = ColumnMap::from_header(spec(), std::move(names), problems);
   // A first record without one known name may be data, whose values nobody is to see.
   const bool is_header = problems.empty() || problems[0].code != &error_code::kHeaderMissing;
-  if (is_header) keep_header(std::move(names));
+  if (is_header) keep_header(map.field_names());
   for (HeaderProblem& problem : problems) {
     Finding finding{problem.code,           std::move(problem.message), 0, record.line,
                     byte_offset_of(record), std::move(problem.column),  0};

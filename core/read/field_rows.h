@@ -22,7 +22,7 @@ class FieldRows : public RecordRows {
   /// Writes and hands over a row that has all its fields.
   void write_row(const CsvRecord& record);
   [[nodiscard]] std::string_view decoded(const CsvRecord& record, const CsvField& field);
-  void find_known_keys(const CsvRecord& record);
+  void find_key_problems(const CsvRecord& record);
   /// The record names columns though the spec has no header: reading ends.
   void refuse_header(const CsvRecord& record);
   void find_value(const CsvRecord& record, const MappedColumn& column, const ErrorCode& code,

@@ -5,6 +5,13 @@
 
 namespace waybill {
 
+namespace {
+
+/// Columns that one rule has groups for; what it finds in further ones is counted together.
+constexpr std::ptrdiff_t kColumnsMax = 50;
+
+}  // namespace
+
 RuleAction FindingList::add(Finding finding) {
   finding.action = actions_.of(*finding.code);
   // The header, or what is wrong with the file as a whole, is no row that others could do without.
@@ -38,16 +45,27 @@ RuleAction FindingList::add_group(Finding first, std::int64_t count,
   return groups_.back().first.action;
 }
 
-FindingGroup& FindingList::group_of(const Finding& finding) {
+FindingGroup* FindingList::find_group(const Finding& finding) {
   const auto is_alike = [&](const FindingGroup& group) {
     return group.first.code == finding.code && group.first.column_number == finding.column_number &&
            group.first.column == finding.column;
   };
-  // What was found last is likely to be found again; a file has few groups.
+  // What was found last is likely to be found again.
   const auto found = std::find_if(groups_.rbegin(), groups_.rend(), is_alike);
-  if (found != groups_.rend()) return *found;
-  groups_.push_back({finding, 0, {}});
-  return groups_.back();
+  return found == groups_.rend() ? nullptr : &*found;
+}
+
+FindingGroup& FindingList::group_of(const Finding& finding) {
+  if (FindingGroup* group = find_group(finding)) return *group;
+  const auto of_rule =
+      std::count_if(groups_.begin(), groups_.end(),
+                    [&](const FindingGroup& group) { return group.first.code == finding.code; });
+  if (of_rule < kColumnsMax) return groups_.emplace_back(FindingGroup{finding, 0, {}});
+  Finding rest = finding;
+  rest.column.clear();
+  rest.column_number = 0;
+  if (FindingGroup* group = find_group(rest)) return *group;
+  return groups_.emplace_back(FindingGroup{std::move(rest), 0, {}});
 }
 
 void FindingList::summarize(ReadSummary& summary) const {

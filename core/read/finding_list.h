@@ -1,7 +1,7 @@
 // FindingList: the findings of one file, judged by its spec's rules.
 //
 // Place:    core; every reader of rows has one.
-// Memory:   the first kFindingsMax findings and kPlacesMax places a rule and column.
+// Memory:   the first kFindingsMax findings; of each rule 50 columns, each with kPlacesMax places.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,7 @@ class FindingList {
   void append_to(ReadSummary& summary) const;
 
  private:
+  [[nodiscard]] FindingGroup* find_group(const Finding& finding);
   FindingGroup& group_of(const Finding& finding);
 
   RuleActions actions_;

@@ -14,6 +14,9 @@ namespace {
 /// Keys beside the listed ones that are kept; a file with more is not a table.
 constexpr std::size_t kKeptKeysMax = 1600;
 
+/// Unlisted keys that findings name.
+constexpr std::size_t kNamedKeysMax = 5;
+
 constexpr std::size_t kNoColumn = CsvProblem::kNoField;
 
 }  // namespace
@@ -92,22 +95,29 @@ void JsonRows::tell_renamed(const CsvRecord& line, std::size_t offset, std::stri
        "the column that the file spec calls otherwise stands here under a name it has had", key);
 }
 
+/// Only where listed keys stand too is a key sure to be a name, not a value of the agency; and
+/// where every line has another key, keys are values all the same.
+bool JsonRows::may_be_named(std::string_view key) {
+  if (listed_found_ == 0 || !is_column_name(key)) return false;
+  if (other_keys_.contains(key)) return true;
+  return other_keys_.size() < kNamedKeysMax && other_keys_.emplace(key).second;
+}
+
 /// A key that the spec does not list: false when it refuses the line.
 bool JsonRows::take_other_key(const CsvRecord& line, std::size_t offset, std::string_view key) {
   if (spec().other_columns == OtherColumns::kIgnore) return true;
   if (spec().other_columns == OtherColumns::kRefuse) {
-    // Only where listed keys stand too is a key sure to be a name, not a value of the agency.
     find(line, offset, error_code::kColumnUnexpected, "the file spec does not list this key",
-         listed_found_ > 0 ? key : std::string_view());
+         may_be_named(key) ? key : std::string_view());
     return false;
   }
   const auto& listed = spec().columns;
   const bool is_taken = std::any_of(listed.begin(), listed.end(),
                                     [&](const ColumnSpec& column) { return column.to == key; });
-  if (is_taken || key.empty()) {
+  if (is_taken || !is_column_name(key)) {
     find(line, offset, is_taken ? error_code::kHeaderDuplicate : error_code::kColumnUnexpected,
          is_taken ? "a key kept under its own name fills a payload key twice"
-                  : "a key without a name cannot be kept");
+                  : "a key that is empty, too long, or holds control characters cannot be kept");
     return false;
   }
   if (values_.size() - listed.size() >= kKeptKeysMax) {
@@ -160,11 +170,16 @@ void JsonRows::write_row(const CsvRecord& line) {
     find(line, is_there ? values_[i].offset : 0, *bad, value_problem(columns[i], *bad),
          row.map().field_name(i));
   }
-  if (is_good()) find_known_keys(line);
+  find_key_problems(line);
   if (is_good()) row.hand_over(row_of(line.number));
 }
 
-void JsonRows::find_known_keys(const CsvRecord& line) {
+void JsonRows::find_key_problems(const CsvRecord& line) {
+  if (const MappedColumn* column = builder().column_of_long_key()) {
+    find(line, values_[column->field_index].offset, error_code::kValueInvalid, kKeyTooLong,
+         builder().map().field_name(column->field_index));
+  }
+  if (!is_sound()) return;
   builder().check_keys(row_of(line.number), [&](const MappedColumn* column) {
     const std::size_t offset = column == nullptr ? 0 : values_[column->field_index].offset;
     const auto name =
@@ -177,7 +192,7 @@ void JsonRows::find_known_keys(const CsvRecord& line) {
 void JsonRows::find(const CsvRecord& line, std::size_t offset, const ErrorCode& code,
                     std::string message, std::string_view column) {
   Finding finding = finding_at(line, offset, code, std::move(message));
-  finding.column = column;
+  if (is_column_name(column)) finding.column = column;
   add_finding(std::move(finding));
 }
 

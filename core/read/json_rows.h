@@ -35,13 +35,14 @@ class JsonRows final : public RecordRows {
   void name_place(const CsvRecord& record, std::size_t offset, Finding& finding) const override;
   [[nodiscard]] bool read_members(const CsvRecord& line);
   [[nodiscard]] bool match_member(const CsvRecord& line, std::size_t member);
+  [[nodiscard]] bool may_be_named(std::string_view key);
   [[nodiscard]] bool take_other_key(const CsvRecord& line, std::size_t offset,
                                     std::string_view key);
   [[nodiscard]] bool set_value(const CsvRecord& line, const JsonMember& member, std::size_t column);
   [[nodiscard]] std::string_view text_of(const CsvRecord& line, const JsonText& text);
   void write_row(const CsvRecord& line);
   void tell_renamed(const CsvRecord& line, std::size_t offset, std::string_view key);
-  void find_known_keys(const CsvRecord& line);
+  void find_key_problems(const CsvRecord& line);
   void find(const CsvRecord& line, std::size_t offset, const ErrorCode& code, std::string message,
             std::string_view column = {});
 
@@ -49,6 +50,7 @@ class JsonRows final : public RecordRows {
   std::vector<Value> values_;        ///< one a column
   std::vector<std::size_t> places_;  ///< of each member of the line before: its column
   std::unordered_map<std::string, std::size_t> columns_;  ///< by key
+  std::set<std::string, std::less<>> other_keys_;         ///< unlisted ones that findings name
   std::set<std::string, std::less<>> renamed_;            ///< names of old that were not met yet
   std::size_t listed_found_ = 0;
   std::deque<std::string> unescaped_;  ///< of the open line; a deque keeps views to it alive

@@ -11,6 +11,8 @@ namespace waybill {
 
 namespace {
 
+constexpr std::string_view kUtf8Mark = "\xEF\xBB\xBF";
+
 const ErrorCode& code_of(CsvProblemKind kind) {
   switch (kind) {
     case CsvProblemKind::kQuoteUnbalanced:
@@ -150,7 +152,7 @@ void RecordRows::read_record(const CsvRecord& record) {
   if (transcoder_) transcoder_->settle(record.byte_offset);
   if (spec_.header && !header_seen_) {
     header_seen_ = true;
-    if (quarantine_) header_record_ = record.bytes;
+    header_record_ = record.bytes;
     if (!has_good_encoding(record) || is_broken(record)) {
       end_reading();
     } else {
@@ -159,7 +161,8 @@ void RecordRows::read_record(const CsvRecord& record) {
     return;
   }
   ++rows_;
-  read_row(record);
+  if (!is_header_again(record)) read_row(record);
+  row_is_sound_ = true;
   if (!row_is_set_aside_) return;
   row_is_set_aside_ = false;
   ++rows_quarantined_;
@@ -172,6 +175,20 @@ FileForm RecordRows::form() const {
   return {mark_, header_record_, csv_ ? csv_->line_end() : std::string_view()};
 }
 
+/// Where exports were put together, the header of the second stands among the rows, its byte order
+/// mark before it. Of one column alone a value may be equal to its name.
+bool RecordRows::is_header_again(const CsvRecord& record) {
+  if (header_record_.empty() || !record.bytes.ends_with(header_record_)) return false;
+  const std::string_view before =
+      record.bytes.substr(0, record.bytes.size() - header_record_.size());
+  const bool is_marked = before == kUtf8Mark;
+  if (!is_marked && (!before.empty() || spec_.columns.size() < 2)) return false;
+  const ErrorCode& code = error_code::kHeaderRepeated;
+  add_finding({&code, "the header of the file stands here once more", row_of(record.number),
+               record.line, byte_offset_of(record), "", 0});
+  return findings_.action_of(code) != RuleAction::kWarn;
+}
+
 void RecordRows::read_row(const CsvRecord& record) {
   if (has_good_encoding(record)) {
     take_record(record, is_broken(record));
@@ -182,7 +199,9 @@ void RecordRows::read_row(const CsvRecord& record) {
 
 void RecordRows::add_finding(Finding finding) {
   const ErrorCode* const code = finding.code;
-  if (findings_.add(std::move(finding)) != RuleAction::kQuarantineRow) return;
+  const RuleAction action = findings_.add(std::move(finding));
+  if (action > RuleAction::kWarn) row_is_sound_ = false;
+  if (action != RuleAction::kQuarantineRow) return;
   if (!row_is_set_aside_) set_aside_by_ = code;
   row_is_set_aside_ = true;
 }

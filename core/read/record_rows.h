@@ -55,6 +55,8 @@ class RecordRows {
   void add_finding(Finding finding);
   /// May the row be handed over? Not when it is set aside or the file is refused.
   [[nodiscard]] bool is_good() const { return !row_is_set_aside_ && !findings_.is_refused(); }
+  /// Has nothing been found in the row but warnings? A file that is refused is judged to its end.
+  [[nodiscard]] bool is_sound() const { return row_is_sound_; }
   /// A finding about the byte at `offset` of the record.
   [[nodiscard]] Finding finding_at(const CsvRecord& record, std::size_t offset,
                                    const ErrorCode& code, std::string message) const;
@@ -75,6 +77,7 @@ class RecordRows {
   void cut_text(std::string_view text);
   void look_at_first();
   void read_record(const CsvRecord& record);
+  [[nodiscard]] bool is_header_again(const CsvRecord& record);
   void read_row(const CsvRecord& record);
   void read_problem(const CsvProblem& problem);
   void count_rows();
@@ -102,12 +105,13 @@ class RecordRows {
   std::int64_t rows_ = 0;
   std::int64_t records_ = 0;
   std::int64_t rows_quarantined_ = 0;
+  bool row_is_sound_ = true;
   bool row_is_set_aside_ = false;            ///< the open record has a finding that asks for it
   const ErrorCode* set_aside_by_ = nullptr;  ///< that finding's code
   std::int64_t problem_record_ = 0;  ///< the last record that a character of it makes unreadable
   QuarantineSink quarantine_;
   ByteOrderMark mark_ = ByteOrderMark::kNone;
-  std::string header_record_;  ///< kept for the quarantine alone
+  std::string header_record_;  ///< its bytes, as CsvReader gives them
 };
 
 }  // namespace waybill

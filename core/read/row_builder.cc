@@ -61,6 +61,20 @@ std::optional<std::string_view> RowBuilder::join_key() {
   return key_;
 }
 
+const MappedColumn* RowBuilder::column_of_long_key() {
+  if (!key_may_be_long_) return nullptr;
+  const std::optional<std::string_view> key = join_key();
+  if (!key || key->size() <= kNaturalKeyBytesMax) return nullptr;
+  const auto part = [&](const MappedColumn& column) {
+    return column.key_part < 0 ? 0 : key_parts_[static_cast<std::size_t>(column.key_part)].size();
+  };
+  const auto& columns = map_.columns();
+  return &*std::max_element(columns.begin(), columns.end(),
+                            [&](const MappedColumn& left, const MappedColumn& right) {
+                              return part(left) < part(right);
+                            });
+}
+
 void RowBuilder::hand_over(std::int64_t source_row) {
   if (!sink_) return;
   *out_++ = '}';

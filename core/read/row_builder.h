@@ -18,8 +18,12 @@
 #include "core/read/column_map.h"
 #include "core/read/key_set.h"
 #include "core/read/rows.h"
+#include "core/utf8.h"
 
 namespace waybill {
+
+/// Staging indexes keys; longer ones are refused.
+inline constexpr std::size_t kNaturalKeyBytesMax = 1000;
 
 /// For each row: begin_row(), put() for every column that is in it, then hand_over() or nothing.
 /// Without a sink the rows are checked all the same, and no JSON is made of them.
@@ -40,6 +44,8 @@ class RowBuilder {
   /// what is wrong with the value: WB-3006, WB-3012, WB-3019 or WB-3020.
   const ErrorCode* put(MappedColumn& column, std::string_view text,
                        ValueSource source = ValueSource::kText);
+  /// The longest part of the row's natural key when that is longer than kNaturalKeyBytesMax.
+  [[nodiscard]] const MappedColumn* column_of_long_key();
   /// Which of the row's keys an earlier row had: calls `found` for each column, and with nullptr
   /// for the natural key. Only rows that are good so far are asked about, and remembered.
   template <typename Found>
@@ -56,6 +62,9 @@ class RowBuilder {
   void note_key_part(const MappedColumn& column, std::string_view text, std::string_view json);
   [[nodiscard]] std::optional<std::string_view> join_key();
   void count_key_bytes(const MappedColumn& column);
+  [[nodiscard]] bool key_is_written() const {
+    return key_is_unique_ || has_unique_columns_ || key_may_be_long_;
+  }
 
   RowSink sink_;
   ColumnMap map_;
@@ -63,6 +72,7 @@ class RowBuilder {
   bool key_is_null_ = true;
   bool key_is_unique_ = false;
   bool has_unique_columns_ = false;
+  bool key_may_be_long_ = false;
   KeySet keys_;
   std::int64_t keys_unchecked_from_row_ = 0;
   std::string key_;
@@ -72,7 +82,8 @@ class RowBuilder {
   char* out_ = nullptr;
 };
 
-/// What check_keys() finds, in words for a person.
+/// What is wrong with keys, in words for a person.
+inline constexpr const char* kKeyTooLong = "the natural key is longer than 1000 bytes";
 inline constexpr const char* kValueTwice =
     "an earlier row has the same value, and it must be unique";
 inline constexpr const char* kKeyTwice = "an earlier row has the same natural key";
@@ -94,7 +105,9 @@ void RowBuilder::check_keys(std::int64_t source_row, const Found& found) {
 }
 
 inline void RowBuilder::begin_row(std::size_t text_bytes) {
-  if (!sink_ && !key_is_unique_) return;
+  // In its own encoding a text may be shorter than in UTF-8.
+  key_may_be_long_ = !key_parts_.empty() && text_bytes > kNaturalKeyBytesMax / kUtf8BytesMax;
+  if (!sink_ && !key_is_written()) return;
   // The worst a row can become: every octet as \u00XX, every value at its longest.
   const std::size_t needed = keys_bytes_ + kJsonGrowthMax * text_bytes;
   if (needed > payload_capacity_) make_room(needed);
@@ -108,9 +121,12 @@ inline ValueOutcome RowBuilder::write(MappedColumn& column, std::string_view tex
   const char* const value_begin = out;
   const ValueOutcome outcome = column.value.write(text, out, source);
   out_ = out;
+  const std::string_view json(value_begin, static_cast<std::size_t>(out - value_begin));
+  const bool is_filled = outcome == ValueOutcome::kFilled;
+  if (is_filled && column.value.spec().unique) column.unique_text = json;
   if (column.key_part < 0) return outcome;
-  if (outcome == ValueOutcome::kFilled) {
-    note_key_part(column, text, {value_begin, static_cast<std::size_t>(out - value_begin)});
+  if (is_filled) {
+    note_key_part(column, text, json);
   } else {
     key_parts_[static_cast<std::size_t>(column.key_part)].clear();
   }
@@ -119,12 +135,12 @@ inline ValueOutcome RowBuilder::write(MappedColumn& column, std::string_view tex
 
 inline const ErrorCode* RowBuilder::put(MappedColumn& column, std::string_view text,
                                         ValueSource source) {
-  const bool is_written = sink_ || (key_is_unique_ && column.key_part >= 0);
+  const bool is_key = column.key_part >= 0 && key_is_written();
+  const bool is_written = sink_ || is_key || column.value.spec().unique;
   const ValueOutcome outcome =
       is_written ? write(column, text, source) : column.value.check(text, source);
   if (outcome == ValueOutcome::kFilled) {
     ++column.filled;
-    if (column.value.spec().unique) column.unique_text.assign(column.value.content(text));
     return column.rules ? column.rules->check(column.value.content(text)) : nullptr;
   }
   if (outcome == ValueOutcome::kInvalid) return &error_code::kValueInvalid;

@@ -55,6 +55,7 @@ bool TableRows::start(std::vector<std::string> names, TablePlace place) {
 void TableRows::take_row(Values values, TablePlace place) {
   ++rows_;
   row_is_set_aside_ = false;
+  row_is_sound_ = true;
   if (has_good_text(values, place)) read_row(values, place);
   end_row(place);
 }
@@ -63,7 +64,8 @@ void TableRows::end_row(TablePlace place) {
   if (!row_is_set_aside_) return;
   ++rows_quarantined_;
   if (!quarantine_) return;
-  quarantine_({rows_ + first_source_row_ - 1, place.byte_offset, {}, place.line, set_aside_by_, {}});
+  quarantine_(
+      {rows_ + first_source_row_ - 1, place.byte_offset, {}, place.line, set_aside_by_, {}});
 }
 
 void TableRows::read_row(Values values, TablePlace place) {
@@ -74,7 +76,7 @@ void TableRows::read_row(Values values, TablePlace place) {
     const ErrorCode* bad = builder_.put(column, values[column.field_index]);
     if (bad != nullptr) find_value(*bad, value_problem(column, *bad), place, column.field_index);
   }
-  if (is_good()) find_known_keys(place);
+  find_key_problems(place);
   if (is_good()) builder_.hand_over(rows_ + first_source_row_ - 1);
 }
 
@@ -107,6 +109,7 @@ void TableRows::refuse_row(const ErrorCode& code, std::string message, TablePlac
                            std::size_t column) {
   ++rows_;
   row_is_set_aside_ = false;
+  row_is_sound_ = true;
   find_value(code, std::move(message), place, column);
   end_row(place);
 }
@@ -125,12 +128,18 @@ void TableRows::find_value(const ErrorCode& code, std::string message, TablePlac
     finding.column = builder_.map().field_name(column);
     finding.column_number = static_cast<std::int32_t>(column + 1);
   }
-  if (findings_.add(std::move(finding)) != RuleAction::kQuarantineRow) return;
+  const RuleAction action = findings_.add(std::move(finding));
+  if (action > RuleAction::kWarn) row_is_sound_ = false;
+  if (action != RuleAction::kQuarantineRow) return;
   if (!row_is_set_aside_) set_aside_by_ = &code;
   row_is_set_aside_ = true;
 }
 
-void TableRows::find_known_keys(TablePlace place) {
+void TableRows::find_key_problems(TablePlace place) {
+  if (const MappedColumn* column = builder_.column_of_long_key()) {
+    find_value(error_code::kValueInvalid, kKeyTooLong, place, column->field_index);
+  }
+  if (!row_is_sound_) return;
   builder_.check_keys(rows_ + first_source_row_ - 1, [&](const MappedColumn* column) {
     find_value(error_code::kKeyDuplicate, column == nullptr ? kKeyTwice : kValueTwice, place,
                column == nullptr ? kNoColumn : column->field_index);

@@ -58,7 +58,7 @@ class TableRows {
   void read_row(Values values, TablePlace place);
   void end_row(TablePlace place);
   [[nodiscard]] bool has_good_text(Values values, TablePlace place);
-  void find_known_keys(TablePlace place);
+  void find_key_problems(TablePlace place);
   void find_value(const ErrorCode& code, std::string message, TablePlace place, std::size_t column);
 
   FileSpec spec_;
@@ -68,6 +68,7 @@ class TableRows {
   std::int64_t rows_ = 0;
   bool started_ = false;
   std::int64_t rows_quarantined_ = 0;
+  bool row_is_sound_ = true;                 ///< nothing was found in the row but warnings
   bool row_is_set_aside_ = false;            ///< the open row has a finding that asks for it
   const ErrorCode* set_aside_by_ = nullptr;  ///< that finding's code
   QuarantineSink quarantine_;

@@ -170,12 +170,11 @@ TEST_CASE("history: a unique key is compared over all parts of a file", "[worker
                                {"split_rows", 50},
                                {"on_finding", {{"key-duplicate", action}}}});
   };
-  World world(Specs{spec("recipe", "warn"), spec("variant", "refuse_file"),
-                    spec("party", "quarantine_row")});
+  World world(Specs{spec("recipe", "warn"), spec("variant", "refuse_file")});
   RunningWorker worker(world.central, world.storage.url());
   const std::string bytes =
       export_of("R", 120) + row("R7", 7, kMarker);  // row 121 in the last part
-  for (const char* tag : {"recipe", "variant", "party"}) {
+  for (const char* tag : {"recipe", "variant"}) {
     INFO(tag);
     const std::string file = world.deliver(tag, "2026-11-01", bytes);
     const bool is_warned = std::string(tag) == "recipe";

@@ -135,29 +135,35 @@ LANGUAGE sql IMMUTABLE STRICT SET search_path = '' AS $$
 $$;
 COMMENT ON FUNCTION ingest.base64url(bytea) IS 'base64url as JWTs use it: no padding, no newlines.';
 
+CREATE FUNCTION ingest.is_plain(p_value jsonb, p_bytes_max integer) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+  SELECT jsonb_typeof(p_value) = 'string' AND octet_length(p_value #>> '{}') <= p_bytes_max
+     AND p_value #>> '{}' !~ '[\x01-\x1f\x7f\u0080-\u009F]'
+     AND p_value #>> '{}' !~* '(token=|[a-z]://|eyJ[A-Za-z0-9_-]{8,}\.)'
+$$;
+COMMENT ON FUNCTION ingest.is_plain(jsonb, integer) IS
+  'Is it a text of at most so many bytes, without line ends, control characters, tokens and addresses?';
+
 -- Keeps the known keys of a problem and drops the rest, so that no value slips into the registry.
 CREATE FUNCTION ingest.clean_error(p_error jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
-  v_error jsonb;
+  v_error   jsonb;
+  v_message text := left(regexp_replace(p_error ->> 'message', '[\x01-\x1f\x7f\u0080-\u009F]+', ' ', 'g'), 1000);
 BEGIN
   IF p_error IS NULL OR p_error ->> 'code' IS NULL OR p_error ->> 'code' !~ '^WB-[0-9]{4}$' THEN
     PERFORM ingest.refuse('WB-2101', 400, 'an error needs a code of the form WB-0000', 'Update the caller.');
   END IF;
   SELECT jsonb_object_agg(e.key, e.value) INTO v_error
     FROM jsonb_each(p_error) AS e
-   WHERE e.value <> 'null' AND CASE e.key
+   WHERE CASE e.key
      WHEN 'code' THEN true
-     WHEN 'message' THEN jsonb_typeof(e.value) = 'string'
      -- A header can look like an address or a token; column_number then names the column alone.
-     WHEN 'column' THEN jsonb_typeof(e.value) = 'string'
-       AND e.value #>> '{}' !~* '(token=|[a-z]://|eyJ[A-Za-z0-9_-]{8,}\.)'
-     ELSE e.key IN ('row', 'line', 'column_number', 'byte_offset', 'count') AND jsonb_typeof(e.value) = 'number'
+     WHEN 'column' THEN ingest.is_plain(e.value, 255)
+     ELSE e.key IN ('row', 'line', 'column_number', 'byte_offset', 'count') AND ingest.whole_number(p_error, e.key, NULL) IS NOT NULL
    END;
-  IF v_error ->> 'message' IS NULL OR v_error ->> 'message' ~* '(token=|[a-z]://|eyJ[A-Za-z0-9_-]{8,}\.)' THEN
-    v_error := v_error || '{"message": "see the code"}';
-  END IF;
-  RETURN v_error;
+  RETURN v_error || jsonb_build_object('message', CASE
+    WHEN jsonb_typeof(p_error -> 'message') = 'string' AND ingest.is_plain(to_jsonb(v_message), 4000) THEN v_message ELSE 'see the code' END);
 END
 $$;
 COMMENT ON FUNCTION ingest.clean_error(jsonb) IS

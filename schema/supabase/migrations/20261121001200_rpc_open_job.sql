@@ -69,6 +69,21 @@ $$;
 COMMENT ON FUNCTION ingest.read_offer(jsonb, integer) IS
   'Checks one entry of files; refused (WB-2101) with its index and key.';
 
+CREATE FUNCTION ingest.read_groups(p_groups jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT jsonb_agg(jsonb_strip_nulls(ingest.clean_error(g.value) || jsonb_build_object(
+           'rule', CASE WHEN g.value ->> 'rule' ~ '^[a-z-]{1,40}$' THEN g.value -> 'rule' END,
+           'action', CASE WHEN g.value ->> 'action' IN ('warn', 'quarantine_row', 'refuse_file') THEN g.value -> 'action' END,
+           'what_to_do', CASE WHEN ingest.is_plain(g.value -> 'what_to_do', 500) THEN g.value -> 'what_to_do' END,
+           'places', (SELECT jsonb_agg(jsonb_build_object('row', ingest.whole_number(p.value, 'row', NULL),
+                               'line', ingest.whole_number(p.value, 'line', NULL), 'byte_offset', ingest.whole_number(p.value, 'byte_offset', NULL)))
+                        FROM jsonb_array_elements(CASE jsonb_typeof(g.value -> 'places') WHEN 'array' THEN g.value -> 'places' ELSE '[]' END) AS p
+                       WHERE jsonb_typeof(p.value) = 'object'))))
+    FROM jsonb_array_elements(CASE jsonb_typeof(p_groups) WHEN 'array' THEN p_groups ELSE '[]' END) AS g
+   WHERE jsonb_typeof(g.value) = 'object' AND coalesce(g.value ->> 'code', '') ~ '^WB-[0-9]{4}$'
+$$;
+COMMENT ON FUNCTION ingest.read_groups(jsonb) IS 'Groups of findings reduced to what a report has; null when there are none.';
+
 -- The agent is trusted with its own file, not with our tables: known keys only, of a known size, and nothing that looks
 -- like a token. Details that do not pass are dropped; the counts stay.
 CREATE FUNCTION ingest.read_notice(p_entry jsonb, p_index integer) RETURNS jsonb
@@ -77,12 +92,12 @@ DECLARE
   v_notice  jsonb := p_entry -> 'preflight';
   v_counts  jsonb;
   v_details jsonb;
+  v_told    text := jsonb_build_array(v_notice -> 'groups', v_notice -> 'drift')::text;
 BEGIN
   IF coalesce(jsonb_typeof(v_notice), 'null') = 'null' THEN
     RETURN NULL;
   ELSIF jsonb_typeof(v_notice) <> 'object' OR ingest.whole_number(v_notice, 'spec_version', NULL) IS NULL
-     OR coalesce(v_notice ->> 'outcome', '') NOT IN ('accepted', 'refused')
-     OR octet_length((v_notice -> 'error')::text) > 4096 THEN
+     OR coalesce(v_notice ->> 'outcome', '') NOT IN ('accepted', 'refused') THEN
     PERFORM ingest.malformed(format('files[%s].preflight is not as agreed', p_index));
   END IF;
   v_counts := jsonb_strip_nulls(jsonb_build_object(
@@ -94,9 +109,9 @@ BEGIN
     'keys_unchecked_from_row', ingest.whole_number(v_notice, 'keys_unchecked_from_row', NULL),
     'error', CASE WHEN v_notice ->> 'outcome' = 'refused' THEN ingest.clean_error(v_notice -> 'error') END));
   v_details := jsonb_strip_nulls(jsonb_build_object(
-    'groups', CASE WHEN jsonb_typeof(v_notice -> 'groups') = 'array' THEN v_notice -> 'groups' END,
+    'groups', ingest.read_groups(v_notice -> 'groups'),
     'drift', CASE WHEN jsonb_typeof(v_notice -> 'drift') = 'array' THEN v_notice -> 'drift' END));
-  IF octet_length(v_details::text) > 65536 OR v_details::text ~* '(token=|[a-z]://|eyJ[A-Za-z0-9_-]{8,}\.)' THEN
+  IF octet_length(v_told) > 65536 OR v_told ~* '(token=|[a-z]://|eyJ[A-Za-z0-9_-]{8,}\.)' THEN
     v_details := '{"left_out": true}';
   ELSIF v_notice -> 'left_out' = 'true' THEN
     v_details := v_details || '{"left_out": true}';
@@ -285,7 +300,9 @@ $$;
 COMMENT ON FUNCTION ingest.needs_settling(ingest.agent, ingest.job_file) IS 'Does a file that is offered again change by it?';
 
 -- What an unregistered offer becomes: awaited, a duplicate, or refused. Changes nothing.
-CREATE FUNCTION ingest.judge_offer(p_tenant_id uuid, p_offer ingest.file_offer, p_spec ingest.file_spec) RETURNS ingest.job_file
+CREATE FUNCTION ingest.judge_offer(
+  p_tenant_id uuid, p_offer ingest.file_offer, p_spec ingest.file_spec, p_is_refused boolean
+) RETURNS ingest.job_file
 LANGUAGE plpgsql STABLE SET search_path = '' AS $$
 DECLARE
   v      ingest.job_file;
@@ -296,7 +313,7 @@ BEGIN
   v.error := CASE
     WHEN p_spec.entity IS NULL OR p_spec.is_withdrawn THEN '{"code": "WB-2108", "message": "no file spec knows this tag"}'
     WHEN p_offer.size_bytes = 0 THEN '{"code": "WB-3001", "message": "the file holds no bytes"}'
-    WHEN p_offer.size_bytes > ingest.setting_bigint('max_file_bytes')
+    WHEN p_offer.size_bytes > ingest.setting_bigint('max_file_bytes') AND NOT p_is_refused
       THEN '{"code": "WB-2109", "message": "the file is larger than central takes"}'
   END::jsonb;
   IF v.error IS NULL THEN
@@ -316,10 +333,17 @@ BEGIN
   RETURN v;
 END
 $$;
-COMMENT ON FUNCTION ingest.judge_offer(uuid, ingest.file_offer, ingest.file_spec) IS
-  'State, event, error and first copy that an offer is registered with.';
+COMMENT ON FUNCTION ingest.judge_offer(uuid, ingest.file_offer, ingest.file_spec, boolean) IS
+  'State, event, error and first copy that an offer is registered with; the size of what is refused at the edge is no concern.';
 
 -- A verdict counts only by the spec that is in force: under a newer one the bytes may be good.
+CREATE FUNCTION ingest.is_refused_at_edge(p_notice jsonb, p_spec_version integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = '' AS $$
+  SELECT coalesce(p_notice ->> 'outcome' = 'refused' AND (p_notice ->> 'spec_version')::bigint = p_spec_version
+                  AND ingest.setting_text('preflight') = 'stop', false)
+$$;
+COMMENT ON FUNCTION ingest.is_refused_at_edge(jsonb, integer) IS 'Does what an agent found in a file keep its bytes there?';
+
 CREATE FUNCTION ingest.note_preflight(p_file_id uuid, p_notice jsonb, p_actor text) RETURNS void
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
@@ -328,8 +352,7 @@ BEGIN
   SELECT f.* INTO STRICT v_file FROM ingest.job_file AS f WHERE f.job_file_id = p_file_id;
   INSERT INTO ingest.artifact (tenant_id, job_id, job_file_id, kind, content, content_sha256, created_by)
   VALUES (v_file.tenant_id, v_file.job_id, p_file_id, 'preflight_report', p_notice, ingest.sha256_hex(p_notice::text), p_actor);
-  IF p_notice ->> 'outcome' = 'refused' AND v_file.state = 'awaiting_upload' AND ingest.setting_text('preflight') = 'stop'
-     AND (p_notice ->> 'spec_version')::bigint = v_file.file_spec_version THEN
+  IF v_file.state = 'awaiting_upload' AND ingest.is_refused_at_edge(p_notice, v_file.file_spec_version) THEN
     PERFORM ingest.refuse_one(v_file, p_notice -> 'error', p_actor, true);
   END IF;
 END
@@ -339,13 +362,14 @@ COMMENT ON FUNCTION ingest.note_preflight(uuid, jsonb, text) IS
 
 -- Registers one new file under the given number; its event is written under the same.
 CREATE FUNCTION ingest.register_offer(
-  p_agent ingest.agent, p_slug text, p_job ingest.job, p_offer ingest.file_offer, p_seq bigint, p_plan jsonb
+  p_agent ingest.agent, p_slug text, p_job ingest.job, p_offer ingest.file_offer, p_notice jsonb, p_seq bigint, p_plan jsonb
 ) RETURNS ingest.job_file
 LANGUAGE plpgsql SET search_path = '' AS $$
 DECLARE
   v_id   uuid := gen_random_uuid();
   v_spec ingest.file_spec := ingest.newest_spec(p_agent.tenant_id, p_offer.file_tag);
-  v      ingest.job_file := ingest.judge_offer(p_agent.tenant_id, p_offer, v_spec);
+  v      ingest.job_file := ingest.judge_offer(p_agent.tenant_id, p_offer, v_spec,
+    ingest.is_refused_at_edge(p_notice, v_spec.version));
 BEGIN
   IF v.state = 'awaiting_upload' THEN
     v.bucket := ingest.setting_text('bucket');
@@ -371,7 +395,7 @@ BEGIN
   RETURN v;
 END
 $$;
-COMMENT ON FUNCTION ingest.register_offer(ingest.agent, text, ingest.job, ingest.file_offer, bigint, jsonb) IS
+COMMENT ON FUNCTION ingest.register_offer(ingest.agent, text, ingest.job, ingest.file_offer, jsonb, bigint, jsonb) IS
   'Registers an offered file and its event under one number of the tenant''s log.';
 
 -- After a batch: what the plan thinks of the new files; older cuts of the same originals that never came
@@ -429,7 +453,7 @@ BEGIN
     v_file := ingest.find_offered(p_agent, p_job, v_offer);
     IF v_file.job_file_id IS NULL THEN
       v_seq := v_seq + 1;
-      v_file := ingest.register_offer(p_agent, v_slug, p_job, v_offer, v_seq, v_plan);
+      v_file := ingest.register_offer(p_agent, v_slug, p_job, v_offer, v_notice, v_seq, v_plan);
       v_new := v_new || v_file.job_file_id;
     ELSIF ingest.needs_settling(p_agent, v_file) THEN
       UPDATE ingest.tenant_clock AS c SET last_seq = v_seq WHERE c.tenant_id = p_agent.tenant_id;

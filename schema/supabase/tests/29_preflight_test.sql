@@ -17,7 +17,7 @@ CREATE TEMP TABLE good AS SELECT test.told('n', 'good.csv', 'good', test.notice(
 SELECT is(f ->> 'outcome', 'upload', 'a good file is asked for') FROM good;
 SELECT results_eq($$SELECT a.kind, a.content ->> 'outcome', a.content -> 'rows', a.content -> 'groups', a.created_by, a.content_sha256 FROM ingest.artifact AS a
     JOIN ingest.job_file AS f USING (job_file_id) WHERE f.relative_path = 'good.csv'$$,
-  $$SELECT 'preflight_report', 'accepted', '12'::jsonb, '[{"code": "WB-3012"}]'::jsonb, 'agent:' || test.id('alder agent'), ingest.sha256_hex(a.content::text)
+  $$SELECT 'preflight_report', 'accepted', '12'::jsonb, '[{"code": "WB-3012", "message": "see the code"}]'::jsonb, 'agent:' || test.id('alder agent'), ingest.sha256_hex(a.content::text)
       FROM ingest.artifact AS a$$, 'and its report is kept, with its hash');
 SELECT is(test.told('n', 'good.csv', 'good', test.notice('accepted')) ->> 'job_file_id', f ->> 'job_file_id', 'a retry finds the same file') FROM good;
 SELECT is((SELECT count(*) FROM ingest.artifact), 1::bigint, 'and no second report');
@@ -64,8 +64,23 @@ SELECT is(test.told('m', 'good now.csv', 'good now', test.notice('accepted', 3))
 SELECT is(test.refusal(format('SELECT test.told(''n'', ''x.csv'', ''x'', %L)', o)), 'WB-2101 400', w) FROM (VALUES
   ('{"preflight": 7}'::jsonb, 'a notice is an object'), ('{"preflight": {"outcome": "refused"}}', 'a notice names its spec'),
   (test.notice('refused', 1, '{"outcome": "perhaps"}'), 'and an outcome we know'), (test.notice('refused', 1, '{"error": {"message": "x"}}'), 'a refusal has a code'),
-  (test.notice('refused', 1, '{"error": null}'), 'and an error'),
-  (test.notice('refused', 1, jsonb_build_object('error', jsonb_build_object('code', 'WB-3012', 'message', repeat('x', 5000)))), 'of a bounded size')) AS t (o, w);
+  (test.notice('refused', 1, '{"error": null}'), 'and an error')) AS t (o, w);
+SELECT is(test.told('n', p || '.csv', p, test.notice('refused', 3, jsonb_build_object('error', e))) -> 'error', '{"code": "WB-3012", "message": "see the code"}' || k, w) FROM (VALUES
+  ('long', jsonb_build_object('code', 'WB-3012', 'message', repeat('x', 5000), 'column', repeat('c', 300)), jsonb_build_object('message', repeat('x', 1000)),
+   'what an agent says is cut, and the file is refused all the same'),
+  ('lies', '{"code": "WB-3012", "message": 7, "row": -5, "line": 1e300, "count": "7", "column_number": 1.5, "byte_offset": 12, "more": 1}', '{"byte_offset": 12}', 'numbers that are none are dropped'),
+  ('escapes', '{"code": "WB-3012", "message": "a\u001b[2J\nb", "column": "x\u0007"}', '{"message": "a [2J b"}', 'and control characters')) AS t (p, e, k, w);
+SELECT test.told('n', 'groups.csv', 'groups', test.notice('accepted', 3, '{"groups": [7, {"code": "none"}, {"code": "WB-3012", "message": "m", "rule": "value-invalid", "action": "warn", "count": 3, "column": "c",
+  "what_to_do": "mend it", "places": [{"row": 2, "line": 3, "byte_offset": 9, "value": "v"}, 8], "value": "v"}]}'));
+SELECT is((SELECT a.content -> 'groups' FROM ingest.artifact AS a JOIN ingest.job_file AS f USING (job_file_id) WHERE f.relative_path = 'groups.csv'),
+  '[{"code": "WB-3012", "message": "m", "rule": "value-invalid", "action": "warn", "count": 3, "column": "c", "what_to_do": "mend it", "places": [{"row": 2, "line": 3, "byte_offset": 9}]}]',
+  'groups are reduced to what a report has');
+
+-- the reason is what is wrong with the file, not how it would have travelled
+SELECT ingest.put_setting('max_file_bytes', '50', 'kim');
+SELECT is(test.told('n', 'large.csv', 'large', test.notice('refused', 3) || '{"size_bytes": 51}') #>> '{error,code}', 'WB-3012', 'a large file that its spec refuses is refused for that');
+SELECT is(test.told('n', 'too large.csv', 'too large', test.notice('accepted', 3) || '{"size_bytes": 51}') #>> '{error,code}', 'WB-2109', 'a good one for its size');
+SELECT ingest.put_setting('max_file_bytes', '5000000000', 'kim');
 SELECT test.told('n', 'big.csv', 'big', test.notice('accepted', 3, jsonb_build_object('groups', jsonb_build_array(repeat('x', 70000)), 'secret', 'x')));
 SELECT test.told('n', 'url.csv', 'url', test.notice('accepted', 3, '{"groups": [{"message": "see https://x.example/a"}]}'));
 SELECT is((SELECT jsonb_agg(a.content - 'bytes' - 'complete' - 'rows' - 'rows_quarantined' - 'findings_count' ORDER BY f.relative_path) FROM ingest.artifact AS a JOIN ingest.job_file AS f USING (job_file_id)

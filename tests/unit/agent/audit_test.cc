@@ -99,6 +99,23 @@ TEST_CASE("audit: the first event that does not fit is named", "[agent][audit]")
         "event WHERE seq = 9) WHERE name = 'head'");
     CHECK(found.find("central was told another hash") != std::string::npos);
   }
+  SECTION("what preflight found was changed") {
+    const std::string found = f.tamper(
+        "DROP TRIGGER IF EXISTS a_preflight_is_never_changed;"
+        "UPDATE preflight SET report = json_set(report, '$.rows', 77)");
+    CHECK(found.find("what preflight found then was changed") != std::string::npos);
+  }
+  SECTION("a count of it was changed") {
+    const std::string found = f.tamper(
+        "DROP TRIGGER IF EXISTS a_preflight_is_never_changed;"
+        "UPDATE preflight SET finding_count = finding_count + 1");
+    CHECK(found.find("what preflight found then was changed") != std::string::npos);
+  }
+  SECTION("it was removed") {
+    const std::string found =
+        f.tamper("DROP TRIGGER IF EXISTS a_preflight_is_never_removed; DELETE FROM preflight");
+    CHECK(found.find("what preflight found then was changed or removed") != std::string::npos);
+  }
   SECTION("a file was moved without an event") {
     const std::string found =
         f.tamper("UPDATE job_file SET state = 'archived' WHERE relative_path = 'recipe_bad.csv'");

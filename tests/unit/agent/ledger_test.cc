@@ -162,7 +162,7 @@ TEST_CASE("ledger: what an older version left is read once the agent has brought
     older.run("PRAGMA user_version = " + std::to_string(newest.version - 1));
     older.run("PRAGMA application_id = 1465467468");
   }
-  CHECK(code_of([&] { LedgerReport::open(f.folder.path()); }) == "WB-1109");
+  CHECK(code_of([&] { static_cast<void>(LedgerReport::open(f.folder.path())); }) == "WB-1109");
   f.open();
   const auto report = LedgerReport::open(f.folder.path());
   REQUIRE(report);

@@ -3,6 +3,7 @@
 #include "agent/cli/preflight_view.h"
 #include "agent/cli/trace_view.h"
 #include "agent/engine/edge_check.h"
+#include "agent/engine/quarantine.h"
 #include "agent/ledger/ledger_report.h"
 #include "core/crypto.h"
 #include "sync/central_error.h"
@@ -137,7 +138,7 @@ TEST_CASE("preflight: a newer spec judges a refused file anew", "[agent][preflig
              Contains("accepted: 3 rows, 1 set aside") && Contains(kept));
   CHECK(remarks_text(remarks_json(*report, 0)) ==
         "\nSent with remarks (waybill trace FILE shows them):\n"
-        "  recipe_1.csv: 1 findings, 1 rows set aside\n");
+        "  recipe_1.csv: 1 finding, 1 row set aside\n");
   CHECK(remarks_json(*report, f.clock.now_ms() + 1).empty());
 }
 
@@ -197,10 +198,56 @@ TEST_CASE("preflight: rows set aside are kept for some months", "[agent][preflig
   const std::filesystem::path kept =
       f.settings.state_folder / report->preflight(file.file_number)->quarantine_file;
   const std::int64_t made_ms = f.clock.now_ms();
-  remove_old_quarantine(f.files, f.settings.state_folder, made_ms + kQuarantineKeptMs - 60'000);
+  tidy_quarantine(f.files, f.settings.state_folder, made_ms + kQuarantineKeptMs - 60'000, true);
   CHECK(f.files.stat(kept));
   f.clock.advance(kQuarantineKeptMs + 60'000);
   f.restart();
   f.run_steps(5);
   CHECK_FALSE(f.files.stat(kept));
+}
+
+TEST_CASE("preflight: another reading of a file has a copy of its own", "[agent][preflight]") {
+  EngineFixture f;
+  publish(f, {{"on_finding", {{"row-ragged", "quarantine_row"}}}}, 2);
+  f.run_steps(30);
+  f.put("recipe_1.csv", kBad);
+  f.run_until_settled();
+  const std::string kept = LedgerReport::open(f.folder.path())
+                               ->preflight(file_of(f, "recipe_1.csv").file_number)
+                               ->quarantine_file;
+  f.put("recipe_1.csv", "code\nA1\nMARKER,8\nMARKER,9\n");
+  f.run_until_settled();
+  const auto report = LedgerReport::open(f.folder.path());
+  const std::string other =
+      report->preflight(file_of(f, "recipe_1.csv").file_number)->quarantine_file;
+  CHECK(kept != other);
+  CHECK(read_whole_file(f.files, f.settings.state_folder / kept, 1000) == "code\nMARKER,7\n");
+  CHECK(read_whole_file(f.files, f.settings.state_folder / other, 1000) ==
+        "code\nMARKER,8\nMARKER,9\n");
+}
+
+TEST_CASE("preflight: copies take no room that the ledger needs", "[agent][preflight]") {
+  EngineFixture f;
+  f.settings.reserve_bytes = std::int64_t{64} << 20;
+  f.restart();
+  publish(f, {{"on_finding", {{"row-ragged", "quarantine_row"}}}}, 2);
+  f.run_steps(30);
+  f.files.free_bytes_left = (std::uint64_t{64} << 20) + 1000;  // enough to take files in
+  f.put("recipe_1.csv", kBad);
+  f.run_until_settled();
+  CHECK(file_of(f, "recipe_1.csv").state == FileState::kArchived);
+  const auto report = LedgerReport::open(f.folder.path());
+  CHECK(report->preflight(file_of(f, "recipe_1.csv").file_number)->quarantine_file.empty());
+}
+
+TEST_CASE("preflight: a report alone changes nothing of how a file is sent", "[agent][preflight]") {
+  EngineFixture f;
+  f.central.preflight_stops = false;
+  f.central.settings = {{"preflight", "report"}};
+  const json letter = {{"name", "code"}, {"to", "code"}, {"pattern", "[A-Z]"}};
+  publish(f, {{"split_rows", 2}, {"columns", {letter}}}, 2);
+  f.run_steps(30);
+  f.put("recipe_1.csv", "code\nA\nB\nC\nMARKER\nE\n");
+  f.run_until_settled();
+  CHECK(f.central.files_of("recipe_1.csv").size() == 3);
 }

@@ -1,8 +1,8 @@
 #include <catch2/catch.hpp>
 
-#include "agent/cli/printable.h"
 #include "agent/cli/status_view.h"
 #include "agent/cli/trace_view.h"
+#include "core/printable.h"
 #include "tests/unit/agent/engine_fixture.h"
 
 using namespace waybill;

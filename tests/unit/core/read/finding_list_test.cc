@@ -44,6 +44,26 @@ TEST_CASE("finding list: rows that were handed over cannot be set aside any more
   CHECK(silent.kept().empty());
 }
 
+TEST_CASE("finding list: what a rule finds in many columns is counted together", "[core][read]") {
+  FindingList list{RuleActions()};
+  for (int round = 0; round < 3; ++round) {
+    for (std::int32_t column = 1; column <= 200; ++column) {
+      Finding finding = finding_of(error_code::kValueInvalid, 1);
+      finding.column = "column " + std::to_string(column);
+      finding.column_number = column;
+      list.add(std::move(finding));
+    }
+  }
+  ReadSummary summary;
+  list.summarize(summary);
+  CHECK(summary.findings_count == 600);
+  REQUIRE(summary.groups.size() == 51);
+  CHECK(summary.groups[0].count == 3);
+  CHECK(summary.groups[50].count == 450);
+  CHECK(summary.groups[50].first.column.empty());
+  CHECK(summary.groups[50].first.column_number == 0);
+}
+
 TEST_CASE("finding list: two lists join in one summary; the first refusal speaks", "[core][read]") {
   FindingList reader{RuleActions()};
   reader.add(finding_of(error_code::kControlCharacter, 1));

@@ -5,6 +5,7 @@
 
 #include "core/read/key_set.h"
 #include "core/read/pattern.h"
+#include "core/read/row_builder.h"
 #include "core/read/row_reader.h"
 
 using namespace waybill;
@@ -274,4 +275,88 @@ TEST_CASE("pattern: the whole value must match, and a bad expression says why", 
   CHECK_FALSE(
       Pattern("(a*)*b").matches(std::string(50'000, 'a')));  // in time: RE2 does not go back
   CHECK_THAT(Pattern("a(").problem(), Contains("no regular expression"));
+}
+
+TEST_CASE("row rules: repeated keys are told to the end, also of a refused file", "[core][read]") {
+  const json spec = {{"file_tag", "component"},
+                     {"entity", "component"},
+                     {"file_name", "*"},
+                     {"columns", {{{"name", "No"}, {"to", "no"}}, {{"name", "N"}, {"to", "n"}}}},
+                     {"natural_key", {"no"}},
+                     {"natural_key_unique", true}};
+  const Result result = read(spec, "No,N\nA,1\nB\nA,2\nA,3\nC,4\nC,5\n");
+  CHECK(result.codes == std::vector<std::string>{"WB-3005@2:refuse_file", "WB-3021@3:refuse_file",
+                                                 "WB-3021@4:refuse_file", "WB-3021@6:refuse_file"});
+  CHECK(result.staged == std::vector<std::int64_t>{1});
+}
+
+TEST_CASE("row rules: a natural key that staging cannot take is a value that is wrong",
+          "[core][read]") {
+  const json spec = {{"file_tag", "component"},
+                     {"entity", "component"},
+                     {"file_name", "*"},
+                     {"columns", {{{"name", "No"}, {"to", "no"}}, {{"name", "N"}, {"to", "n"}}}},
+                     {"natural_key", {"n", "no"}},
+                     {"on_finding", {{"value-invalid", "quarantine_row"}}}};
+  const std::string fits(kNaturalKeyBytesMax - 2, 'k');
+  const std::string bytes = "No,N\n1," + fits + "\n2," + fits + "k\n3,short\n";
+  const Result result = read(spec, bytes);
+  CHECK(result.staged == std::vector<std::int64_t>{1, 3});
+  CHECK(result.codes == std::vector<std::string>{"WB-3012@2:quarantine_row"});
+  CHECK(result.report["findings"][0]["column"] == "N");
+  CHECK(result.report["findings"][0]["byte_offset"] == bytes.rfind("," + fits + "k") + 1);
+
+  RowReader check(parse_file_spec(spec), RowSink());  // as the agent reads: without rows
+  check.feed(bytes);
+  check.finish();
+  CHECK(check.summary().rows_quarantined == 1);
+}
+
+TEST_CASE("row rules: unique values are compared as they are staged", "[core][read]") {
+  json column = {{"name", "No"}, {"to", "no"}, {"type", "integer"}, {"unique", true}};
+  const json spec = {{"file_tag", "component"},
+                     {"entity", "component"},
+                     {"file_name", "*"},
+                     {"columns", {column}},
+                     {"on_finding", {{"key-duplicate", "quarantine_row"}}}};
+  CHECK(read(spec, "No\n1\n01\n+1\n2\n").staged == std::vector<std::int64_t>{1, 4});
+}
+
+TEST_CASE("row rules: the header among the rows is told", "[core][read]") {
+  const auto spec = [](const char* action) {
+    return json{{"file_tag", "component"},
+                {"entity", "component"},
+                {"file_name", "*"},
+                {"columns", {{{"name", "No"}, {"to", "no"}}, {{"name", "N"}, {"to", "n"}}}},
+                {"on_finding", {{"header-repeated", action}}}};
+  };
+  const std::string bytes = "No,N\nA,1\nNo,N\nB,2\n\xEF\xBB\xBFNo,N\nC,3\n";
+  CHECK(read(spec("quarantine_row"), bytes).staged == std::vector<std::int64_t>{1, 3, 5});
+  CHECK(read(spec("warn"), bytes).staged == std::vector<std::int64_t>{1, 2, 3, 4, 5});
+  const Result refused = read(spec("refuse_file"), bytes);
+  CHECK(refused.codes ==
+        std::vector<std::string>{"WB-3027@2:refuse_file", "WB-3027@4:refuse_file"});
+  // A value may be equal to the name of the only column.
+  const json one = {{"file_tag", "component"},
+                    {"entity", "component"},
+                    {"file_name", "*"},
+                    {"columns", {{{"name", "unit"}, {"to", "unit"}}}}};
+  CHECK(read(one, "unit\nkg\nunit\n").codes.empty());
+}
+
+TEST_CASE("row rules: of many different keys of JSON lines a few are named", "[core][read]") {
+  const json spec = {{"file_tag", "component"},
+                     {"entity", "component"},
+                     {"file_name", "*"},
+                     {"format", "jsonl"},
+                     {"columns", {{{"name", "no"}, {"to", "no"}}}}};
+  std::string bytes;
+  for (int i = 0; i < 300; ++i) {
+    bytes += R"({"no":"1","key)" + std::to_string(i) + R"(":2})" + "\n";
+  }
+  const Result result = read(spec, bytes);
+  CHECK(result.summary.findings_count == 300);
+  CHECK(result.summary.groups.size() == 6);
+  CHECK(result.summary.groups.back().first.column.empty());
+  CHECK(result.summary.groups.back().count == 295);
 }

@@ -1,4 +1,4 @@
-#include "agent/cli/printable.h"
+#include "core/printable.h"
 
 #include <fmt/core.h>
 

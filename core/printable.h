@@ -1,6 +1,6 @@
-// printable: a partner's name as it may go to a terminal.
+// printable: text of a partner as it may go to a terminal or a log.
 //
-// Place:    agent/cli; text for people only. JSON escapes by its own rules and stays exact.
+// Place:    core; for people only. JSON escapes by its own rules and stays exact.
 #pragma once
 
 #include <string>

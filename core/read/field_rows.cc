@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/ascii.h"
+#include "core/count_of.h"
 
 namespace waybill {
 
@@ -138,9 +139,11 @@ bool CsvRows::has_good_shape(const CsvRecord& record) {
   }
   const std::size_t expected = expected_fields_ == 0 ? mapped : expected_fields_;
   if (record.field_count == expected) return true;
-  add_finding({&error_code::kRowRagged,
-               fmt::format("{} fields where {} are expected", record.field_count, expected),
-               row_of(record.number), record.line, byte_offset_of(record), "", 0});
+  add_finding(
+      {&error_code::kRowRagged,
+       fmt::format("{} where {} are expected",
+                   count_of(static_cast<std::int64_t>(record.field_count), "field"), expected),
+       row_of(record.number), record.line, byte_offset_of(record), "", 0});
   return false;
 }
 

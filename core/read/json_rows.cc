@@ -17,6 +17,18 @@ constexpr std::size_t kKeptKeysMax = 1600;
 /// Unlisted keys that findings name.
 constexpr std::size_t kNamedKeysMax = 5;
 
+/// Does the key read like a column's name, not like an address, a number or a sentence?
+bool is_plain_name(std::string_view key) {
+  constexpr std::size_t kNameBytesMax = 64;
+  const auto is_letter = [](char c) {
+    return is_ascii_lower(to_ascii_lower(c)) || c == '_' || static_cast<unsigned char>(c) >= 0x80U;
+  };
+  return !key.empty() && key.size() <= kNameBytesMax && is_letter(key.front()) &&
+         is_column_name(key) && std::all_of(key.begin(), key.end(), [&](char c) {
+           return is_letter(c) || is_ascii_digit(c) || c == ' ' || c == '.' || c == '-';
+         });
+}
+
 constexpr std::size_t kNoColumn = CsvProblem::kNoField;
 
 }  // namespace
@@ -98,7 +110,7 @@ void JsonRows::tell_renamed(const CsvRecord& line, std::size_t offset, std::stri
 /// Only where listed keys stand too is a key sure to be a name, not a value of the agency; and
 /// where every line has another key, keys are values all the same.
 bool JsonRows::may_be_named(std::string_view key) {
-  if (listed_found_ == 0 || !is_column_name(key)) return false;
+  if (listed_found_ == 0 || !is_plain_name(key)) return false;
   if (other_keys_.contains(key)) return true;
   return other_keys_.size() < kNamedKeysMax && other_keys_.emplace(key).second;
 }

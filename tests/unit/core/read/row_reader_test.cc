@@ -441,7 +441,7 @@ TEST_CASE("finding: its JSON has the keys of the contract and leaves out what it
       to_json(ragged.findings.at(0)) ==
       json::parse(
           R"({"code": "WB-3005", "rule": "row-ragged", "action": "refuse_file", "row": 1, "line": 2, "byte_offset": 22,
-          "message": "1 fields where 3 are expected"})"));
+          "message": "1 field where 3 are expected"})"));
 }
 
 TEST_CASE("report: it counts rows, findings and how columns were filled", "[core][row_reader]") {

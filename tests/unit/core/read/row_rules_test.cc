@@ -359,4 +359,6 @@ TEST_CASE("row rules: of many different keys of JSON lines a few are named", "[c
   CHECK(result.summary.groups.size() == 6);
   CHECK(result.summary.groups.back().first.column.empty());
   CHECK(result.summary.groups.back().count == 295);
+  const Result address = read(spec, R"({"no":"1","kim@example.org":2})");
+  CHECK(address.summary.groups.at(0).first.column.empty());
 }

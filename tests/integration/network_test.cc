@@ -1,8 +1,8 @@
 // HttpClient through what sites put between: their own issuers, client certificates, proxies.
 //
 // Method: openssl makes the certificates and is the server; the proxy is ours; nothing is faked.
-#include <Poco/Pipe.h>
 #include <Poco/Net/ServerSocket.h>
+#include <Poco/Pipe.h>
 #include <Poco/Process.h>
 
 #include <atomic>

@@ -51,6 +51,7 @@ struct Arguments {
   std::int64_t limit = 100;
   bool allow_older = false;
   bool is_meant = false;
+  bool force = false;
   bool with_values = false;
   std::string time_zone;
   std::vector<std::string> files;

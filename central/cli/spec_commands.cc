@@ -106,22 +106,30 @@ int run_lint(const Arguments& args) {
   return has_errors || paths.empty() ? kExitFailed : kExitDone;
 }
 
+int write_expected(const Arguments& args, const FileSpec& spec, const fs::path& file,
+                   const fs::path& expected) {
+  FileSystem& files = system_file_system();
+  authoring::refuse_source_as_target(files, expected, {whole(args.spec_file), file});
+  const std::string rows = authoring::expected_rows(files, spec, file);
+  const bool is_written = authoring::write_expected_rows(files, rows, expected, args.force) ==
+                          authoring::WriteOutcome::kWritten;
+  fmt::print("{}: {}\n", expected.string(),
+             is_written ? "look it over; it is what the spec gives, not yet what is right"
+                        : "holds these rows already");
+  return kExitDone;
+}
+
 int run_test(const Arguments& args) {
   FileSystem& files = system_file_system();
   const FileSpec spec = read_spec(whole(args.spec_file));
   const fs::path file = whole(args.files.front());
   const fs::path expected =
       args.expected.empty() ? fs::path(file.string() + ".rows.jsonl") : whole(args.expected);
-  if (args.is_meant) {
-    write_whole_file(files, expected, authoring::expected_rows(files, spec, file),
-                     FileMode::kShared);
-    fmt::print("{}: look it over; it is what the spec gives, not yet what is right\n",
-               expected.string());
-    return kExitDone;
-  }
+  if (args.is_meant) return write_expected(args, spec, file, expected);
   const authoring::SpecTestResult result = authoring::test_spec(files, spec, file, expected);
-  for (const Finding& finding : result.findings)
-    fmt::print("finding: {}\n", to_json(finding).dump());
+  for (const Finding& finding : result.findings) {
+    fmt::print("finding: {}\n", authoring::in_words(finding));
+  }
   for (const std::string& difference : result.differences) fmt::print("{}\n", difference);
   fmt::print("{}: {} rows staged, {} differences\n", result.passed() ? "passed" : "FAILED",
              result.rows_staged, result.differences_count);
@@ -155,7 +163,10 @@ void add_spec_commands(const CommandLine& line) {
   test.add_option("spec", args.spec_file, "the file spec")->required();
   test.add_option("file", args.files, "the export")->required()->expected(1);
   test.add_option("--expect", args.expected, "expected rows; FILE.rows.jsonl when absent");
-  test.add_flag("--write", args.is_meant, "write the expected rows, to be looked over");
+  CLI::Option& write =
+      *test.add_flag("--write", args.is_meant, "write the expected rows, to be looked over");
+  test.add_flag("--force", args.force, "with --write: replace other rows that are there")
+      ->needs(&write);
 
   line.on(init, run_init);
   line.on(learn, run_learn);

@@ -5,8 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "central/authoring/column_profile.h"
-#include "central/authoring/spec_lint.h"
-#include "central/authoring/spec_test.h"
 #include "core/error.h"
 #include "tests/support/temporary_folder.h"
 
@@ -321,83 +319,4 @@ TEST_CASE("spec learner: the changing part of file names becomes a star", "[cent
   CHECK(file_name_pattern({"parts-1.csv", "parts-12.csv"}) == "parts-*.csv");
   CHECK(file_name_pattern({"RECIPE.CSV"}) == "RECIPE.CSV");
   CHECK(file_name_pattern({"a.csv", "b.csv"}) == "*.csv");
-}
-
-TEST_CASE("spec lint: advice with its place", "[central][authoring]") {
-  const auto remarks = [](const char* more) {
-    std::vector<std::string> places;
-    for (const Remark& remark : lint(parse_file_spec_text(
-             std::string(R"json({"file_tag": "a", "entity": "party", "file_name": "*.csv")json") +
-             more + "}"))) {
-      places.push_back(remark.place);
-    }
-    return places;
-  };
-  using Places = std::vector<std::string>;
-  CHECK(remarks(R"json(, "columns": [{"name": "N", "to": "n", "required": true}],
-                "natural_key": ["n"], "natural_key_unique": true)json")
-            .empty());
-  CHECK(remarks(R"json(, "columns": [{"name": "N", "to": "n"}])json") == Places{"natural_key"});
-  CHECK(remarks(R"json(, "columns": [{"name": "N", "to": "n", "optional": true}],
-                "natural_key": ["n"])json") ==
-        Places{"natural_key_unique", "columns[0].optional", "columns[0].required"});
-  CHECK(remarks(R"json(, "columns": [{"name": "N", "to": "n", "required": true},
-                {"name": "E", "to": "email", "pattern": "[a-z]+", "known_values": ["1"]}],
-                "natural_key": ["n"], "natural_key_unique": true, "quote": null)json") ==
-        Places{"columns[1].pattern", "columns[1].personal_data", "quote"});
-  CHECK(remarks(R"json(, "columns": [
-                {"name": "N", "to": "n", "required": true, "type": "timestamp",
-                 "date_format": "%Y-%m-%d %H%z"},
-                {"name": "A", "to": "a", "type": "timestamp", "date_format": "%Y-%m-%d %H",
-                 "time_zone": "CET"},
-                {"name": "B", "to": "b", "type": "timestamp", "date_format": "%Y-%m-%d %H",
-                 "time_zone": "Europe/Paris"},
-                {"name": "C", "to": "c", "type": "date", "date_format": "%Y-%m-%d %H"}],
-                "natural_key": ["n"], "natural_key_unique": true)json") ==
-        Places{"columns[0].to", "columns[1].time_zone", "columns[3].date_format"});
-  const FileSpec all = parse_file_spec_text(
-      R"json({"file_tag": "a", "entity": "party", "file_name": "*", "columns": [{"name": "N", "to": "n"}]})json");
-  FileSpec some = all;
-  some.file_name = "b_*.csv";
-  CHECK(lint_together({all, some}).size() == 1);
-}
-
-TEST_CASE("spec test: rows are compared with the expected ones, and no value is told",
-          "[central][authoring]") {
-  Samples samples;
-  const FileSpec spec = parse_file_spec_text(R"json({"file_tag": "a", "entity": "party",
-      "file_name": "*", "columns": [{"name": "No", "to": "no"}, {"name": "Qty", "to": "qty",
-      "type": "integer"}], "natural_key": ["no"]})json");
-  const fs::path file = samples.add("x.csv", "No,Qty\nMARKER1,1\nMARKER2,2\n");
-  const std::string right = expected_rows(system_file_system(), spec, file);
-  CHECK(test_spec(system_file_system(), spec, file, samples.add("right.jsonl", right)).passed());
-  const auto differences = [&](const std::string& expected) {
-    const SpecTestResult result =
-        test_spec(system_file_system(), spec, file, samples.add("e.jsonl", expected));
-    CHECK_FALSE(result.passed());
-    std::string all;
-    for (const std::string& one : result.differences) all += one + "|";
-    CHECK_THAT(all, !Contains("MARKER"));
-    return all;
-  };
-  CHECK(differences("") == "row 1 was staged and not expected|row 2 was staged and not expected|");
-  CHECK(differences(right + R"({"source_row":3,"natural_key":"x","payload":{}})"
-                            "\n") == "row 3 was expected and not staged|");
-  std::string wrong = right;
-  wrong.replace(wrong.find("\"qty\":1"), 7, "\"qty\":7");
-  CHECK(differences(wrong) == "row 1: another value of \"qty\"|");
-}
-
-TEST_CASE("spec test: timestamps and marks are compared as they are staged",
-          "[central][authoring]") {
-  Samples samples;
-  const FileSpec spec = parse_file_spec_text(R"json({"file_tag": "a", "entity": "party",
-      "file_name": "*", "delimiter": ";", "columns": [
-      {"name": "At", "to": "at", "type": "timestamp", "date_format": "%d.%m.%Y %H:%M",
-       "time_zone": "Europe/Paris"},
-      {"name": "Qty", "to": "qty", "type": "decimal", "decimal_mark": ",", "group_mark": "."}]})json");
-  const fs::path file = samples.add("x.csv", "At;Qty\n21.11.2026 18:40;1.234,50\n");
-  const std::string right = expected_rows(system_file_system(), spec, file);
-  CHECK_THAT(right, Contains(R"("at":"2026-11-21T18:40:00 Europe/Paris")") && Contains("1234.5"));
-  CHECK(test_spec(system_file_system(), spec, file, samples.add("right.jsonl", right)).passed());
 }

@@ -3,20 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
-#include "core/ascii.h"
-#include "core/glob.h"
+#include "central/authoring/pattern_overlap.h"
+#include "central/authoring/personal_words.h"
 #include "core/read/pattern.h"
 
 namespace waybill::authoring {
 
 namespace {
-
-/// Parts of names that tell of a person.
-constexpr std::array<std::string_view, 12> kPersonalWords = {
-    "birth", "dob",   "ssn",     "social_security", "first_name", "last_name",
-    "email", "phone", "address", "passport",        "gender",     "license"};
 
 std::string place_of(std::size_t column, std::string_view key = "") {
   return fmt::format("columns[{}]{}{}", column, key.empty() ? "" : ".", key);
@@ -88,8 +82,11 @@ class Linter {
       advise(place_of(index, "unique"), "is not looked at in files that lack the column");
     }
     look_at_moment(index);
-    if (!column.personal_data && looks_personal(column)) {
+    if (!column.personal_data && (tells_of_person(column.name) || tells_of_person(column.to))) {
       advise(place_of(index, "personal_data"), "is false, and the name tells of a person");
+    }
+    if (column.name == kPlaceholderName || column.to == kPlaceholderKey) {
+      advise(place_of(index), "is still as spec init wrote it");
     }
   }
 
@@ -112,12 +109,6 @@ class Linter {
       advise(place_of(index, "to"),
              "is part of the natural key: one moment written with two offsets makes two keys");
     }
-  }
-
-  static bool looks_personal(const ColumnSpec& column) {
-    return std::any_of(kPersonalWords.begin(), kPersonalWords.end(), [&](std::string_view word) {
-      return column.to.find(word) != std::string::npos;
-    });
   }
 
   void look_at_dialect() {
@@ -155,35 +146,34 @@ class Linter {
   std::vector<Remark> remarks_;
 };
 
-/// A name that the pattern takes: stars and marks filled in.
-std::string example_of(const std::string& pattern) {
-  std::string name;
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const std::size_t end = pattern[i] == '[' ? pattern.find(']', i + 2) : std::string::npos;
-    if (end != std::string::npos) {
-      name += pattern[i + 1] == '!' ? '_' : pattern[i + 1];
-      i = end;
-    } else {
-      name += pattern[i] == '*' || pattern[i] == '?' ? 'x' : pattern[i];
-    }
-  }
-  return name;
-}
-
 }  // namespace
 
 std::vector<Remark> lint(const FileSpec& spec) { return Linter(spec).remarks(); }
 
+std::vector<Remark> lint_name(const FileSpec& spec, const std::filesystem::path& path) {
+  if (path.stem().string() == spec.file_tag.value) return {};
+  return {{"file_tag", "is not the name of its file; agency put takes the spec from " +
+                           spec.file_tag.value + ".json alone"}};
+}
+
 std::vector<Remark> lint_together(const std::vector<FileSpec>& specs) {
   std::vector<Remark> remarks;
   for (std::size_t i = 0; i < specs.size(); ++i) {
-    for (std::size_t j = 0; j < specs.size(); ++j) {
-      if (i == j || !matches_file_name(specs[j], example_of(specs[i].file_name))) continue;
-      remarks.push_back({"file_name",
-                         fmt::format("of {} and of {} take the same names: a file that both take "
-                                     "is left alone",
-                                     specs[i].file_tag.value, specs[j].file_tag.value),
-                         false});
+    for (std::size_t j = i + 1; j < specs.size(); ++j) {
+      const FileSpec& one = specs[i];
+      const FileSpec& other = specs[j];
+      if (one.file_tag.value == other.file_tag.value) {
+        remarks.push_back({"file_tag",
+                           fmt::format("{} is the tag of two specs; one of them would replace the "
+                                       "other",
+                                       one.file_tag.value),
+                           true});
+      }
+      if (!have_common_name(one.file_name, other.file_name)) continue;
+      remarks.push_back(
+          {"file_name", fmt::format("of {} and of {} can take the same name: a file that both "
+                                    "take is left alone",
+                                    one.file_tag.value, other.file_tag.value)});
     }
   }
   return remarks;

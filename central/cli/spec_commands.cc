@@ -40,22 +40,23 @@ std::vector<fs::path> spec_files(const std::vector<std::string>& given) {
 }
 
 int run_init(const Arguments& args) {
-  const nlohmann::ordered_json spec = {
-      {"file_tag", args.file_tag},
-      {"entity", args.entity},
-      {"description", ""},
-      {"file_name", args.file_tag + "_*.csv"},
-      {"format", "csv"},
-      {"encoding", "utf-8"},
-      {"delimiter", ","},
-      {"quote", "\""},
-      {"header", true},
-      {"columns",
-       {{{"name", "Name of the column in the export"}, {"to", "payload_key"}, {"required", true}}}},
-      {"other_columns", "refuse"},
-      {"natural_key", {"payload_key"}},
-      {"natural_key_unique", true},
-      {"on_refusal", "quarantine"}};
+  const nlohmann::ordered_json column = {{"name", authoring::kPlaceholderName},
+                                         {"to", authoring::kPlaceholderKey},
+                                         {"required", true}};
+  const nlohmann::ordered_json spec = {{"file_tag", args.file_tag},
+                                       {"entity", args.entity},
+                                       {"description", ""},
+                                       {"file_name", args.file_tag + "_*.csv"},
+                                       {"format", "csv"},
+                                       {"encoding", "utf-8"},
+                                       {"delimiter", ","},
+                                       {"quote", "\""},
+                                       {"header", true},
+                                       {"columns", nlohmann::ordered_json::array({column})},
+                                       {"other_columns", "refuse"},
+                                       {"natural_key", {authoring::kPlaceholderKey}},
+                                       {"natural_key_unique", true},
+                                       {"on_refusal", "quarantine"}};
   static_cast<void>(parse_file_spec_text(spec.dump()));  // a wrong tag or entity is told here
   const fs::path path = whole(args.folder) / (args.file_tag + ".json");
   if (fs::exists(path)) {
@@ -97,6 +98,7 @@ int run_lint(const Arguments& args) {
     try {
       specs.push_back(read_spec(path));
       for (const auto& remark : authoring::lint(specs.back())) print(file, remark);
+      for (const auto& remark : authoring::lint_name(specs.back(), path)) print(file, remark);
     } catch (const Error& error) {
       print(file, {"", error.what(), true});
     }

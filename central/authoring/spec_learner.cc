@@ -5,6 +5,7 @@
 #include <set>
 
 #include "central/authoring/column_profile.h"
+#include "central/authoring/file_name_pattern.h"
 #include "central/authoring/sample.h"
 #include "core/ascii.h"
 #include "core/column_spec.h"
@@ -20,7 +21,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
 constexpr std::int64_t kKeyRowsMin = 10;
-constexpr std::size_t kDateDigits = 8;
 
 [[noreturn]] void refuse(const std::string& cause) {
   throw Error(error_code::kSpecInvalid, "learn", "samples", cause);
@@ -303,35 +303,6 @@ class Learner {
 };
 
 }  // namespace
-
-std::string file_name_pattern(const std::vector<std::string>& names) {
-  const std::string& first = names.front();
-  std::size_t head = first.size();
-  std::size_t tail = first.size();
-  for (const std::string& name : names) {
-    const std::size_t shorter = std::min(first.size(), name.size());
-    std::size_t same = 0;
-    while (same < shorter && first[same] == name[same]) ++same;
-    head = std::min(head, same);
-    same = 0;
-    while (same < shorter && first[first.size() - 1 - same] == name[name.size() - 1 - same]) ++same;
-    tail = std::min(tail, same);
-  }
-  // A number is a whole: one that differs, or that is long enough for a date, is the changing part.
-  std::size_t digits = 0;
-  for (std::size_t i = 0; i < first.size() && head == first.size(); ++i) {
-    digits = is_ascii_digit(first[i]) ? digits + 1 : 0;
-    if (digits < kDateDigits) continue;
-    head = i + 1 - digits;
-    tail = first.size() - i - 1;
-    break;
-  }
-  if (head == first.size()) return first;
-  while (head > 0 && is_ascii_digit(first[head - 1])) --head;
-  tail = std::min(tail, first.size() - head);
-  while (tail > 0 && is_ascii_digit(first[first.size() - tail])) --tail;
-  return first.substr(0, head) + "*" + first.substr(first.size() - tail);
-}
 
 Learned learn_spec(FileSystem& files, const std::vector<fs::path>& samples,
                    const LearnOptions& options) {

@@ -33,8 +33,4 @@ struct Learned {
                                  const std::vector<std::filesystem::path>& samples,
                                  const LearnOptions& options);
 
-/// "parts_20261120.csv" and "parts_20261121.csv": "parts_*.csv"; digits that differ or are a date
-/// become the star.
-[[nodiscard]] std::string file_name_pattern(const std::vector<std::string>& names);
-
 }  // namespace waybill::authoring

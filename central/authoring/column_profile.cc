@@ -53,29 +53,65 @@ void ColumnProfile::add(std::string_view text, ValueSource source) {
   if (ends_in_digit && content.size() > 1 && content[0] == '0' && is_ascii_digit(content[1])) {
     ++leading_zeros_;
   }
+  if (source != ValueSource::kJsonNumber) note_number_signs(content);
   for (Candidate& candidate : candidates_) {
     if (candidate.fits + 1 == filled_) try_on(candidate, content, source);  // else it failed once
   }
   count_distinct(content);
 }
 
-void ColumnProfile::try_on(Candidate& candidate, std::string_view content, ValueSource source) {
+bool ColumnProfile::takes(Candidate& candidate, std::string_view content, ValueSource source,
+                          std::string_view& reading) {
   scratch_.resize(candidate.value.overhead_bytes() + kJsonGrowthMax * content.size());
   char* out = scratch_.data();
-  if (candidate.value.write(content, out, source) != ValueOutcome::kFilled) return;
+  if (candidate.value.write(content, out, source) != ValueOutcome::kFilled) return false;
+  reading = {scratch_.data(), static_cast<std::size_t>(out - scratch_.data())};
+  return true;
+}
+
+void ColumnProfile::try_on(Candidate& candidate, std::string_view content, ValueSource source) {
+  std::string_view reading;
+  if (!takes(candidate, content, source, reading)) return;
   ++candidate.fits;
   const ColumnSpec& spec = candidate.value.spec();
   if (!is_number(spec) || source == ValueSource::kJsonNumber) return;
   if (content.find_first_of(kMarks) != std::string_view::npos) {
-    const std::string_view reading(scratch_.data(),
-                                   static_cast<std::size_t>(out - scratch_.data()));
     candidate.readings = 31 * candidate.readings + std::hash<std::string_view>{}(reading);
   }
   if (spec.group_mark != 0) candidate.count_groups(content);
 }
 
+Fit ColumnProfile::fit_of(std::string_view text) {
+  const std::string_view content = trim_ascii_blanks(text);
+  if (content.empty() || is_null_word(content)) return Fit::kNeutral;
+  Fit fit = Fit::kNeutral;
+  for (Candidate& candidate : candidates_) {
+    if (!fits_all(candidate)) continue;
+    std::string_view reading;
+    if (takes(candidate, content, ValueSource::kText, reading)) return Fit::kFits;
+    fit = Fit::kBreaks;
+  }
+  return fit;
+}
+
+void ColumnProfile::note_number_signs(std::string_view content) {
+  has_plus_ |= content.front() == '+';
+  has_minus_ |= content.front() == '-';
+  has_exponent_ |= content.find_first_of("eE") != std::string_view::npos;
+  has_point_ |= content.find_first_of(".,") != std::string_view::npos;
+}
+
+void ColumnProfile::begin_sample() {
+  most_distinct_ = std::max(most_distinct_, distinct_.size());
+  distinct_.clear();
+}
+
 void ColumnProfile::count_distinct(std::string_view text) {
-  if (distinct_.size() <= kDistinctMax) distinct_.insert(std::hash<std::string_view>{}(text));
+  if (distinct_.size() > kDistinctMax) {
+    has_too_many_ = true;
+  } else if (!distinct_.insert(std::hash<std::string_view>{}(text)).second) {
+    has_repeats_ = true;
+  }
   if (!is_listable_) return;
   if (const auto found = listed_.find(text); found != listed_.end()) {
     ++found->second;
@@ -85,9 +121,9 @@ void ColumnProfile::count_distinct(std::string_view text) {
   is_listable_ ? static_cast<void>(listed_.emplace(text, 1)) : listed_.clear();
 }
 
-bool ColumnProfile::is_unique() const {
-  return filled_ > 0 && static_cast<std::int64_t>(distinct_.size()) == filled_ &&
-         distinct_.size() <= kDistinctMax;
+Uniqueness ColumnProfile::uniqueness() const {
+  if (filled_ == 0 || has_repeats_) return Uniqueness::kRepeats;
+  return has_too_many_ ? Uniqueness::kTooManyToTell : Uniqueness::kUnique;
 }
 
 void ColumnProfile::Candidate::count_groups(std::string_view content) {
@@ -137,6 +173,9 @@ ColumnProfile::Doubt ColumnProfile::doubt_about(const Candidate& found) const {
     }
   }
   if (!found.has_sure_groups()) return Doubt::kGroups;
+  // Amounts below zero or with a fraction tell numbers from what only looks like them.
+  if (is_number(spec) && has_plus_ && !has_minus_) return Doubt::kPlus;
+  if (is_number(spec) && has_exponent_ && !has_point_) return Doubt::kExponent;
   const bool needs_zone = !spec.time_zone.empty() && time_zone_.empty();
   return needs_zone ? Doubt::kTimeZone : Doubt::kNone;
 }
@@ -157,6 +196,11 @@ std::string_view ColumnProfile::words_of(Doubt doubt) {
       return "these could be numbers in groups of three digits, or codes; choose the type";
     case Doubt::kTimeZone:
       return "these are times, and nothing tells whose clock; learn again with --time-zone";
+    case Doubt::kPlus:
+      return "a plus stands before numbers, and no minus: telephone numbers would lose it; choose "
+             "the type";
+    case Doubt::kExponent:
+      return "these could be numbers with an exponent such as 1e1, or codes; choose the type";
     case Doubt::kNone:
       break;
   }
@@ -219,15 +263,16 @@ Json ColumnProfile::evidence() const {
     const bool is_told = !is_proposed && (!has_marks || candidate.readings != 0);
     if (is_told && fits_all(candidate)) also.push_back(describe(spec));
   }
-  Json evidence = {{"column", name_},
-                   {"type", to_string(type())},
-                   {"filled", filled_},
-                   {"empty", empty_},
-                   {"null_words", null_words_count_},
-                   {"distinct", distinct_.size() > kDistinctMax
-                                    ? Json("more than " + std::to_string(kDistinctMax))
-                                    : Json(distinct_.size())},
-                   {"longest_bytes", longest_}};
+  const std::size_t distinct = std::max(most_distinct_, distinct_.size());
+  Json evidence = {
+      {"column", name_},
+      {"type", to_string(type())},
+      {"filled", filled_},
+      {"empty", empty_},
+      {"null_words", null_words_count_},
+      {"distinct", distinct > kDistinctMax ? Json("more than " + std::to_string(kDistinctMax))
+                                           : Json(distinct)},
+      {"longest_bytes", longest_}};
   if (leading_zeros_ > 0) evidence["leading_zeros"] = leading_zeros_;
   if (!also.empty()) evidence["also_fits"] = also;
   if (doubt != Doubt::kNone) evidence["undecided"] = words_of(doubt);

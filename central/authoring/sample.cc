@@ -82,25 +82,44 @@ char find_quote(std::string_view head) {
   return '"';
 }
 
-Cut find_dialect(std::string_view head) {
+/// The dialect that cuts best, and the delimiters that cut the records alike as well as its own.
+struct Found {
+  Cut best;
+  std::vector<Cut> rivals;
+};
+
+bool is_rival(const Cut& best, const Cut& other) {
+  return other.dialect.delimiter != best.dialect.delimiter &&
+         other.dialect.quote == best.dialect.quote && other.problems == best.problems &&
+         other.fields > 1 && best.fields > 1 && other.records == best.records &&
+         other.alike == best.alike;
+}
+
+Found find_dialect(std::string_view head) {
   const char quote = find_quote(head);
   Cut best;
+  std::vector<Cut> tried;
   const auto try_all = [&](std::optional<char> with_quote, QuoteRule rule) {
     for (const char delimiter : kDelimiters) {
       if (delimiter == with_quote) continue;
       const Cut other = cut(head, {delimiter, with_quote, rule});
       const bool is_used = !with_quote || with_quote == quote || other.quoted_fields > 0;
       if (!is_used) continue;
+      tried.push_back(other);
       if (best.records == 0 || is_better(other, best)) best = other;
     }
   };
+  const auto found = [&] {
+    std::erase_if(tried, [&](const Cut& other) { return !is_rival(best, other); });
+    return Found{best, std::move(tried)};
+  };
   try_all(quote, QuoteRule::kStrict);
-  if (best.problems == 0) return best;
+  if (best.problems == 0) return found();
   // Where most fields are bare, no line tells by its beginning what the others are quoted with.
   for (const char other : kQuotes) try_all(other, QuoteRule::kStrict);
   try_all(quote, QuoteRule::kLenient);
   try_all(std::nullopt, QuoteRule::kStrict);
-  return best;
+  return found();
 }
 
 /// UTF-16 of a Western language without a mark: every second byte is NUL.
@@ -155,6 +174,16 @@ bool is_json_lines(std::string_view head) {
   return nlohmann::json::accept(line);
 }
 
+/// The beginning of an array of objects or arrays, or of an object, on one line or many.
+bool begins_like_json(std::string_view head) {
+  const std::size_t first = head.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return false;
+  const std::size_t second = head.find_first_not_of(" \t\r\n", first + 1);
+  const char next = second == std::string_view::npos ? '\0' : head[second];
+  const std::string_view inside = head[first] == '{' ? "\"}" : head[first] == '[' ? "[{\"]" : "";
+  return inside.find(next) != std::string_view::npos;
+}
+
 }  // namespace
 
 Shape find_shape(std::string_view head, Json& evidence) {
@@ -171,13 +200,23 @@ Shape find_shape(std::string_view head, Json& evidence) {
     evidence["format"] = "JSON lines: the first line is an object";
     return shape;
   }
-  const Cut best = find_dialect(head);
+  if (begins_like_json(head)) {
+    throw Error(error_code::kSpecInvalid, "learn", "sample",
+                "it begins like JSON, but its first line is no object: JSON lines are needed, one "
+                "object on each line");
+  }
+  const auto [best, rivals] = find_dialect(head);
   shape.dialect = best.dialect;
   shape.field_count = best.fields;
   evidence["delimiter"] = {{"chosen", std::string(1, best.dialect.delimiter)},
                            {"records", best.records},
                            {"fields", best.fields},
                            {"records_with_as_many", best.alike}};
+  for (const Cut& rival : rivals) {
+    evidence["undecided"]["delimiter"] =
+        fmt::format("\"{}\" cuts as many records alike, into {} fields; choose the delimiter",
+                    rival.dialect.delimiter, rival.fields);
+  }
   if (!best.dialect.quote) {
     evidence["quote"] = "none: quotes stand where no quoting explains them";
   } else if (best.dialect.quote_rule == QuoteRule::kLenient) {

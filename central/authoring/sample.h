@@ -28,8 +28,9 @@ struct Shape {
   std::size_t field_count = 0;  ///< that most records have
 };
 
-/// Decides from the file's head. `evidence` gets {encoding, delimiter, ...} with counts.
-/// Throws WB-3014 when the bytes are of no text.
+/// Decides from the file's head. `evidence` gets {encoding, delimiter, ...} with counts, and
+/// {undecided: {delimiter}} when another one cuts the records as well.
+/// Throws WB-3014 when the bytes are of no text, or of JSON that is not one object a line.
 [[nodiscard]] Shape find_shape(std::string_view head, nlohmann::ordered_json& evidence);
 
 /// The first bytes of a file, at most kHeadBytes, without a record cut short at the end.

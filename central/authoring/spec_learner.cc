@@ -6,11 +6,17 @@
 
 #include "central/authoring/column_profile.h"
 #include "central/authoring/file_name_pattern.h"
+#include "central/authoring/header.h"
+#include "central/authoring/key_finder.h"
+#include "central/authoring/personal_words.h"
 #include "central/authoring/sample.h"
 #include "core/ascii.h"
 #include "core/column_spec.h"
+#include "core/count_of.h"
 #include "core/error.h"
 #include "core/preflight/preflight.h"
+#include "core/read/json_scan.h"
+#include "core/utf8.h"
 
 namespace waybill::authoring {
 
@@ -20,56 +26,13 @@ using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 
 constexpr std::size_t kBlockBytes = std::size_t{256} << 10;
-constexpr std::int64_t kKeyRowsMin = 10;
 
 [[noreturn]] void refuse(const std::string& cause) {
   throw Error(error_code::kSpecInvalid, "learn", "samples", cause);
 }
 
-/// Fields up to the last that is not blank.
-std::size_t count_filled(const std::vector<std::string>& fields) {
-  std::size_t count = fields.size();
-  while (count > 0 && trim_ascii_blanks(fields[count - 1]).empty()) --count;
-  return count;
-}
-
-/// Does a first record name its columns? Names are there, differ, and are no numbers or dates.
-bool looks_like_header(const std::vector<std::string>& fields, std::size_t named) {
-  std::set<std::string> names;
-  for (std::size_t i = 0; i < named; ++i) {
-    const std::string name(trim_ascii_blanks(fields[i]));
-    if (name.empty() || name.size() > 255 || is_null_word(name) || !names.insert(name).second) {
-      return false;
-    }
-    ColumnProfile profile("");
-    profile.add(name);
-    if (profile.is_typed()) return false;  // but a column may be called "No", a boolean's word
-  }
-  return named > 0;
-}
-
-/// Letters as a, digits as 9: "D3318" and "D1066" are of one form.
-std::string form_of(std::string_view text) {
-  std::string form(text);
-  for (char& c : form) {
-    if (is_ascii_digit(c)) {
-      c = '9';
-    } else if (is_ascii_lower(to_ascii_lower(c))) {
-      c = 'a';
-    }
-  }
-  return form;
-}
-
-/// Does a field with digits have the form that the next record has there? Then it is data.
-bool is_like_next(const std::vector<std::string>& first, const std::vector<std::string>& second) {
-  if (first.size() != second.size()) return false;
-  for (std::size_t i = 0; i < first.size(); ++i) {
-    const bool has_digit = std::any_of(first[i].begin(), first[i].end(), is_ascii_digit);
-    if (has_digit && form_of(first[i]) == form_of(second[i])) return true;
-  }
-  return false;
-}
+/// For JSON, which is UTF-8, and for messages.
+std::string name_of(const fs::path& path) { return replace_invalid_utf8(path.filename().string()); }
 
 /// All samples of one spec, read once each.
 class Learner {
@@ -81,10 +44,14 @@ class Learner {
     if (samples_.empty()) refuse("no sample was named");
     evidence_["files"] = samples_.size();
     shape_ = find_shape(read_head(files_, samples_.front()), evidence_);
-    if (shape_.is_json_lines) {
-      for (const fs::path& path : samples_) profile_json_lines(path);
-    } else {
-      for (const fs::path& path : samples_) profile_csv(path);
+    if (evidence_.contains("undecided")) {
+      undecided_ = std::move(evidence_["undecided"]);
+      evidence_.erase("undecided");
+    }
+    for (const fs::path& path : samples_) {
+      for (ColumnProfile& profile : profiles_) profile.begin_sample();
+      key_finder_.begin_sample();
+      shape_.is_json_lines ? profile_json_lines(path) : profile_csv(path);
     }
     if (profiles_.empty()) refuse("the samples hold no record");
     Json spec = make_spec();
@@ -92,90 +59,87 @@ class Learner {
     for (std::size_t i = 0; i < named_count(); ++i) {
       evidence_["columns"].push_back(profiles_[i].evidence());
     }
-    if (unnamed_ > 0) {
-      evidence_["unnamed_columns"] = std::to_string(unnamed_) +
-                                     " at the end have no name and no value in the first row; "
-                                     "they are left out (other_columns)";
-    }
     try_out(spec);
+    if (!undecided_.empty()) evidence_["undecided"] = std::move(undecided_);  // last, to be seen
     return {std::move(spec), std::move(evidence_)};
   }
 
  private:
   void profile_csv(const fs::path& path) {
-    if (profiles_.empty()) begin_columns(first_two(path));
-    bool is_first = true;
-    read_records(files_, path, shape_, [&](const std::vector<std::string>& fields) {
-      const bool is_header = std::exchange(is_first, false) && has_header_;
-      if (is_header) {
+    if (profiles_.empty()) begin_columns(path);
+    std::size_t place = 0;
+    read_records(files_, path, shape_, [&](const Fields& fields) {
+      const std::size_t at = place++;
+      if (at < header_.records_above) return true;
+      if (at == header_.records_above && header_.is_there) {
         check_header(path, fields);
       } else if (fields.size() != profiles_.size()) {
         ++ragged_;
       } else {
         for (std::size_t i = 0; i < fields.size(); ++i) profiles_[i].add(fields[i]);
-        note_pair(fields);
-        ++rows_;
+        key_finder_.add_pairs(fields);
+        count_row();
       }
       return true;
     });
   }
 
-  std::vector<std::vector<std::string>> first_two(const fs::path& path) {
-    std::vector<std::vector<std::string>> records;
-    read_records(files_, path, shape_, [&](const std::vector<std::string>& fields) {
-      records.push_back(fields);
-      return records.size() < 2;
-    });
-    return records;
+  void count_row() {
+    ++rows_;
+    key_finder_.add_row();
   }
 
-  void begin_columns(const std::vector<std::vector<std::string>>& records) {
+  void begin_columns(const fs::path& path) {
+    std::vector<Fields> records;
+    read_records(files_, path, shape_, [&](const Fields& fields) {
+      records.push_back(fields);
+      return records.size() < kHeaderRecordsMax;
+    });
     if (records.empty()) return;
-    const std::vector<std::string>& fields = records.front();
-    const bool is_data = records.size() > 1 && is_like_next(fields, records[1]);
-    // Spreadsheets leave delimiters behind the last column; there the rows are empty, too.
-    std::size_t named = count_filled(fields);
-    if (records.size() > 1 && count_filled(records[1]) > named) named = fields.size();
-    has_header_ = !is_data && looks_like_header(fields, named);
-    if (has_header_ && named < fields.size()) unnamed_ = fields.size() - named;
-    evidence_["header"] =
-        has_header_
-            ? "the first record: its fields differ, and none is a number or date"
-            : "none: a field of the first record is empty, repeated, typed or like the next one";
-    for (std::size_t i = 0; i < fields.size(); ++i) {
-      profiles_.emplace_back(has_header_ ? std::string(trim_ascii_blanks(fields[i]))
-                                         : "Column " + std::to_string(i + 1),
+    header_ = find_header(records, shape_.field_count);
+    evidence_["header"] = header_.why;
+    if (!header_.undecided.empty()) undecided_["header"] = header_.undecided;
+    for (std::size_t i = 0; i < header_.names.size(); ++i) {
+      const std::string& name = header_.names[i];
+      profiles_.emplace_back(name.empty() ? "Column " + std::to_string(i + 1) : name,
                              options_.time_zone);
     }
   }
 
-  void check_header(const fs::path& path, const std::vector<std::string>& fields) const {
-    const bool is_same = fields.size() == profiles_.size() &&
-                         std::equal(fields.begin(), fields.end(), profiles_.begin(),
-                                    [](const std::string& field, const ColumnProfile& profile) {
-                                      return trim_ascii_blanks(field) == profile.name();
+  void check_header(const fs::path& path, const Fields& fields) {
+    if (first_header_.empty()) first_header_ = fields;
+    const bool is_same = std::equal(fields.begin(), fields.end(), first_header_.begin(),
+                                    first_header_.end(), [](const auto& left, const auto& right) {
+                                      return trim_ascii_blanks(left) == trim_ascii_blanks(right);
                                     });
-    if (!is_same) refuse(path.filename().string() + " has another header than the first sample");
+    if (!is_same) refuse(name_of(path) + " has another header than the first sample");
   }
 
   void profile_json_lines(const fs::path& path) {
     Shape lines;
+    lines.encoding = shape_.encoding;
     lines.dialect = {'\0', std::nullopt, QuoteRule::kStrict};
-    has_header_ = false;
-    read_records(files_, path, lines, [&](const std::vector<std::string>& fields) {
-      const Json object = Json::parse(fields[0], nullptr, /*allow_exceptions=*/false);
-      object.is_object() ? profile_object(object) : static_cast<void>(++ragged_);
+    read_records(files_, path, lines, [&](const Fields& fields) {
+      profile_line(fields[0]);
       return true;
     });
   }
 
-  void profile_object(const Json& object) {
-    ++rows_;
-    for (const auto& [key, value] : object.items()) {
-      const std::string text = value.is_null()     ? ""
-                               : value.is_string() ? value.get<std::string>()
-                                                   : value.dump();
-      profile_of(key).add(text, value.is_number() ? ValueSource::kJsonNumber : ValueSource::kText);
+  /// As the reader takes a line: JsonScan knows a depth that is too much, and keeps digits.
+  void profile_line(const std::string& line) {
+    std::vector<JsonMember> members;
+    if (!is_valid_utf8(line) || !JsonScan(line).read_object(members)) {
+      ++ragged_;
+      return;
+    }
+    count_row();
+    std::string key;
+    std::string text;
+    for (const JsonMember& member : members) {
+      ColumnProfile& profile = profile_of(std::string(json_text(line, member.key, key)));
+      const bool is_number = member.kind == JsonKind::kNumber;
+      profile.add(member.kind == JsonKind::kNull ? "" : json_text(line, member.value, text),
+                  is_number ? ValueSource::kJsonNumber : ValueSource::kText);
     }
   }
 
@@ -186,55 +150,69 @@ class Learner {
     return found != profiles_.end() ? *found : profiles_.emplace_back(key, options_.time_zone);
   }
 
-  /// Two columns together may be the key where none is alone: the first and each other.
-  void note_pair(const std::vector<std::string>& fields) {
-    pairs_.resize(fields.size());
-    for (std::size_t i = 1; i < fields.size(); ++i) {
-      if (pairs_[i].size() > ColumnProfile::kDistinctMax) continue;
-      pairs_[i].insert(std::hash<std::string>{}(fields[0] + kNaturalKeySeparator + fields[i]));
-    }
+  /// Columns up to the last with a name. JSON lines name all of theirs.
+  [[nodiscard]] std::size_t named_count() const {
+    return shape_.is_json_lines ? profiles_.size() : header_.named_count;
   }
 
-  [[nodiscard]] std::size_t named_count() const { return profiles_.size() - unnamed_; }
-
-  Json natural_key(const Json& columns) {
-    Json key = Json::array();
-    if (rows_ < kKeyRowsMin) return key;
+  /// The columns that a file spec can list: where two have one name, the first.
+  [[nodiscard]] std::vector<std::size_t> listed() const {
+    std::vector<std::size_t> places;
     for (std::size_t i = 0; i < named_count(); ++i) {
-      if (!profiles_[i].is_unique() || profiles_[i].filled() != rows_) continue;
-      evidence_["natural_key"] = "one column: filled in every row, and no value comes twice";
-      key.push_back(columns[i]["to"]);
-      return key;
+      if (shape_.is_json_lines || !header_.names[i].empty()) places.push_back(i);
     }
-    for (std::size_t i = 1; i < std::min(pairs_.size(), named_count()); ++i) {
-      const bool is_key = static_cast<std::int64_t>(pairs_[i].size()) == rows_ &&
-                          profiles_[0].filled() == rows_ && profiles_[i].filled() == rows_;
-      if (!is_key) continue;
-      evidence_["natural_key"] = "two columns: filled in every row, and no pair comes twice";
-      key.push_back(columns[0]["to"]);
-      key.push_back(columns[i]["to"]);
-      return key;
+    return places;
+  }
+
+  Json natural_key(const std::vector<std::size_t>& places, const Json& columns) {
+    const KeyFinder::Key found = key_finder_.find(profiles_, places, rows_);
+    if (!found.why.empty()) evidence_["natural_key"] = found.why;
+    Json key = Json::array();
+    for (const std::size_t place : found.columns) {
+      const auto at = std::find(places.begin(), places.end(), place) - places.begin();
+      key.push_back(columns[static_cast<std::size_t>(at)]["to"]);
     }
-    evidence_["natural_key"] = "none was found among single columns and pairs with the first";
     return key;
   }
 
-  Json make_columns() {
+  Json make_columns(const std::vector<std::size_t>& places) const {
     Json columns = Json::array();
     std::set<std::string> keys;
-    for (std::size_t i = 0; i < named_count(); ++i) {
-      const ColumnProfile& profile = profiles_[i];
-      Json column = profile.proposal(options_.with_known_values);
+    for (const std::size_t place : places) {
+      const ColumnProfile& profile = profiles_[place];
+      const bool is_personal = tells_of_person(profile.name());
+      Json column = profile.proposal(options_.with_known_values && !is_personal);
       const std::string number = std::to_string(columns.size() + 1);
       std::string key = payload_key_of(profile.name());
       if (key.empty()) key = "column_" + number;
       if (!keys.insert(key).second) keys.insert(key += "_" + number);
       column["to"] = key;
+      if (is_personal) column["personal_data"] = true;
       // A key that lines leave out is null there.
       if (shape_.is_json_lines && profile.filled() != rows_) column.erase("required");
       columns.push_back(std::move(column));
     }
     return columns;
+  }
+
+  /// Spreadsheets leave delimiters behind the last column. What never held anything is left out.
+  void add_other_columns(Json& spec) {
+    const std::size_t unnamed = profiles_.size() - named_count();
+    if (unnamed == 0) return;
+    const bool are_blank =
+        std::all_of(profiles_.begin() + static_cast<std::ptrdiff_t>(named_count()), profiles_.end(),
+                    [](const ColumnProfile& profile) { return profile.is_blank(); });
+    const std::string count = count_of(static_cast<std::int64_t>(unnamed), "column");
+    if (are_blank) {
+      spec["other_columns"] = "ignore";
+      evidence_["unnamed_columns"] =
+          count + " at the end without a name and without any value, left out (other_columns)";
+      return;
+    }
+    undecided_["unnamed_columns"] =
+        count +
+        " at the end without a name, but with values in some rows: have the export name "
+        "them, or set other_columns to ignore to lose these values";
   }
 
   Json make_spec() {
@@ -253,29 +231,30 @@ class Learner {
         spec["quote"] = std::string(1, *shape_.dialect.quote);
         spec["quotes"] = shape_.dialect.quote_rule == QuoteRule::kStrict ? "strict" : "lenient";
       }
-      spec["header"] = has_header_;
+      spec["header"] = header_.is_there;
     }
-    spec["columns"] = make_columns();
-    if (unnamed_ > 0) spec["other_columns"] = "ignore";
-    spec["natural_key"] = natural_key(spec["columns"]);
+    const std::vector<std::size_t> places = listed();
+    spec["columns"] = make_columns(places);
+    add_other_columns(spec);
+    spec["natural_key"] = natural_key(places, spec["columns"]);
     spec["natural_key_unique"] = !spec["natural_key"].empty();
     return spec;
   }
 
   /// The proposal reads its own samples.
   void try_out(const Json& proposed) {
-    const FileSpec spec = parse_file_spec_text(proposed.dump());
+    const FileSpec spec = parse_file_spec(nlohmann::json(proposed));
     Json trial = Json::array();
     for (const fs::path& path : samples_) {
       const auto file = files_.open(path.parent_path(), path.filename().string());
-      if (!file) refuse(path.filename().string() + " vanished meanwhile");
+      if (!file) refuse(name_of(path) + " vanished meanwhile");
       Preflight preflight(spec);
       std::string block(kBlockBytes, '\0');
       while (const std::size_t count = file->read(block.data(), block.size())) {
         preflight.feed({block.data(), count});
       }
       const PreflightResult result = preflight.finish();
-      Json one = {{"file", path.filename().string()},
+      Json one = {{"file", name_of(path)},
                   {"outcome", result.is_accepted() ? "accepted" : "refused"},
                   {"rows", result.summary.rows},
                   {"findings", result.summary.findings_count}};
@@ -293,16 +272,24 @@ class Learner {
   const std::vector<fs::path>& samples_;
   const LearnOptions& options_;
   Shape shape_;
-  bool has_header_ = false;
-  std::size_t unnamed_ = 0;  ///< columns behind the last one with a name
+  Header header_;
+  Fields first_header_;
   std::vector<ColumnProfile> profiles_;
-  std::vector<std::unordered_set<std::size_t>> pairs_;
+  KeyFinder key_finder_;
   std::int64_t rows_ = 0;
   std::int64_t ragged_ = 0;
   Json evidence_;
+  Json undecided_ = Json::object();  ///< of the proposal as a whole
 };
 
 }  // namespace
+
+bool Learned::is_settled() const {
+  const Json& trial = evidence.at("trial");
+  return !evidence.contains("undecided") &&
+         std::all_of(trial.begin(), trial.end(),
+                     [](const Json& one) { return one["outcome"] == "accepted"; });
+}
 
 Learned learn_spec(FileSystem& files, const std::vector<fs::path>& samples,
                    const LearnOptions& options) {

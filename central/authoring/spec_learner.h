@@ -19,13 +19,20 @@ namespace waybill::authoring {
 struct LearnOptions {
   std::string file_tag;
   std::string entity;
-  bool with_known_values = false;  ///< propose lists of words that come again and again
+  bool with_known_values = false;  ///< propose lists of words that come again and again,
+                                   ///< but of columns that tell of a person
   std::string time_zone = {};      ///< of times without an offset, "Europe/Paris"; "": not known
 };
 
 struct Learned {
-  nlohmann::ordered_json spec;      ///< parse_file_spec() takes it
-  nlohmann::ordered_json evidence;  ///< {files, encoding, delimiter, header, columns:[...], trial}
+  nlohmann::ordered_json spec;  ///< parse_file_spec() takes it
+  /// {files, encoding, delimiter, header, columns:[...], trial, undecided:{header, ...}}: the last,
+  /// when it is there, is what the proposal as a whole rests on and its author has to look at.
+  nlohmann::ordered_json evidence;
+
+  /// Nothing of that is there, and the proposal takes every sample. A column may still be
+  /// undecided: it is text then.
+  [[nodiscard]] bool is_settled() const;
 };
 
 /// Throws WB-3014 when the samples have nothing to learn from, WB-1303 when one cannot be read.

@@ -76,12 +76,13 @@ int run_learn(const Arguments& args) {
                                                             .entity = args.entity,
                                                             .with_known_values = args.with_values,
                                                             .time_zone = args.time_zone});
-  fmt::print("{}\n", learned.spec.dump(2));
-  fmt::print(stderr, "{}\n", learned.evidence.dump(2));
-  for (const auto& one : learned.evidence["trial"]) {
-    if (one["outcome"] != "accepted") return kExitFailed;
-  }
-  return kExitDone;
+  // Names of files and bytes behind the first blocks of a sample may be no UTF-8.
+  const auto text_of = [](const nlohmann::ordered_json& json) {
+    return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  };
+  fmt::print("{}\n", text_of(learned.spec));
+  fmt::print(stderr, "{}\n", text_of(learned.evidence));
+  return learned.is_settled() ? kExitDone : kExitFailed;
 }
 
 int run_lint(const Arguments& args) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "central/authoring/column_profile.h"
+#include "central/authoring/key_finder.h"
 #include "core/error.h"
 #include "tests/support/temporary_folder.h"
 
@@ -268,11 +269,12 @@ TEST_CASE("spec learner: a German price list is read by the spec that was learne
 TEST_CASE("spec learner: delimiters behind the last name make no column", "[central][authoring]") {
   Samples samples;
   const Learned learned =
-      learn({samples.add("d.csv", "Domain,Town,,\nA.GOV,Lima,,\nB.GOV,Rome,,note\n")});
+      learn({samples.add("d.csv", "Domain,Town,,\nA.GOV,Lima,,\nB.GOV,Rome,,\n")});
   CHECK(learned.spec["header"] == true);
   CHECK(learned.spec["columns"].size() == 2);
   CHECK(learned.spec["other_columns"] == "ignore");
-  CHECK_THAT(learned.evidence["unnamed_columns"].get<std::string>(), Contains("2 at the end"));
+  CHECK_THAT(learned.evidence["unnamed_columns"].get<std::string>(),
+             Contains("2 columns at the end"));
   CHECK(learned.evidence["trial"][0]["outcome"] == "accepted");
   CHECK(learned.evidence["trial"][0]["rows"] == 2);
   CHECK(learn({samples.add("t.csv", "Ann,Lima,\nBob,Rome,tall\n")}).spec["header"] == false);
@@ -311,4 +313,179 @@ TEST_CASE("spec learner: what is no text, or of two kinds, is refused", "[centra
   CHECK_THROWS_WITH(
       learn({samples.add("a.csv", "No,Name\n1,x\n"), samples.add("c.csv", "No,Title\n1,x\n")}),
       Contains("another header"));
+}
+
+TEST_CASE("spec learner: a column behind the named ones that ever holds a value is not ignored",
+          "[central][authoring]") {
+  Samples samples;
+  const Learned learned = learn({samples.add("d.csv", "id,name,\n1,a,\n2,b,MARKER\n")});
+  CHECK_FALSE(learned.spec.contains("other_columns"));
+  CHECK_THAT(learned.evidence["undecided"]["unnamed_columns"].get<std::string>(),
+             Contains("1 column at the end"));
+  CHECK_FALSE(learned.is_settled());
+  CHECK_THAT(learned.evidence.dump(), !Contains("MARKER"));
+  CHECK_FALSE(learn({samples.add("n.csv", "id,name,\n1,a,\n2,b,NULL\n")}).is_settled());
+  CHECK(learn({samples.add("e.csv", "id,name,\n1,a,\n2,b,\n")}).is_settled());
+  // Also where the first row has a value there, or the value is in a later sample.
+  CHECK_FALSE(learn({samples.add("f.csv", "id,name,\n1,a,x\n2,b,\n")}).is_settled());
+  CHECK_FALSE(
+      learn({samples.add("g1.csv", "id,name,\n1,a,\n"), samples.add("g2.csv", "id,name,\n2,b,x\n")})
+          .is_settled());
+}
+
+TEST_CASE("spec learner: what stands above the header is told", "[central][authoring]") {
+  Samples samples;
+  const auto undecided_header = [&](const std::string& bytes) {
+    const Learned learned = learn({samples.add("t.csv", bytes)});
+    CHECK_FALSE(learned.is_settled());
+    CHECK(learned.spec["columns"].size() == 3);
+    CHECK(learned.spec["columns"][0]["name"] == "id");
+    return learned.evidence["undecided"].value("header", "");
+  };
+  const std::string rows = "id,name,x\n1,n1,y\n2,n2,z\n3,n3,w\n";
+  CHECK_THAT(undecided_header("Report,,\n,,\n" + rows), Contains("the first 2 records"));
+  CHECK_THAT(undecided_header("Report of a night\n\n" + rows), Contains("the first record is"));
+  CHECK_THAT(undecided_header("sep=,\n" + rows), Contains("the first record is"));
+  CHECK_THAT(undecided_header(",,\n" + rows), Contains("the first record is"));
+  CHECK_THAT(undecided_header("Report,of,2026-11-20\n" + rows), Contains("the first record is"));
+  CHECK_THAT(undecided_header("sep=,\nid,name,x\na,n1,y\nb,n2,z\n"),
+             Contains("the first record is"));
+  // Lines without anything are no records.
+  CHECK(learn({samples.add("b.csv", "\n\n" + rows)}).is_settled());
+}
+
+TEST_CASE("spec learner: a first record that breaks the types below is no row",
+          "[central][authoring]") {
+  Samples samples;
+  const auto undecided_header = [&](const std::string& names, bool has_header = true) {
+    const Learned learned = learn({samples.add("h.csv", names + "\n1,n1,5\n2,n2,6\n3,n3,7\n")});
+    CHECK(learned.spec["header"] == has_header);
+    CHECK_FALSE(learned.is_settled());
+    return learned.evidence["undecided"].value("header", "");
+  };
+  CHECK_THAT(undecided_header("id,,x"), Contains("is the header, but field 2 has no name"));
+  CHECK_THAT(undecided_header("id,name,name"),
+             Contains("is the header, but field 3 has the name of another"));
+  CHECK_THAT(undecided_header("id,2024,2025"),
+             Contains("the type that the rows below have in column 1") &&
+                 Contains("field 2 is a number or a date"));
+  CHECK_THAT(undecided_header("id,NULL,x"), Contains("field 2 is a word for null"));
+  CHECK_THAT(undecided_header("id," + std::string(300, 'x') + ",y", false),
+             Contains("field 2 is longer than 255 bytes"));
+  // A damaged row below a header is no second header.
+  CHECK(learn({samples.add("d.csv", "id,name,x\n?,n1,5\n2,n2,6\n3,n3,7\n")}).is_settled());
+  // Rows alone have no header, however many their kinds.
+  const Learned rows = learn({samples.add("r.csv", "1,n1,5\n2,,6\n3,n3,7\n")});
+  CHECK(rows.spec["header"] == false);
+  CHECK(rows.is_settled());
+  const Learned people = learn({samples.add("p.csv", "Ann,a@x.example\nBob,b@x.example\n")});
+  CHECK(people.spec["header"] == false);
+}
+
+TEST_CASE("spec learner: telephone numbers and codes with an e stay text", "[central][authoring]") {
+  CHECK_THAT(undecided({"+4930000001", "+4930000002"}), Contains("plus"));
+  CHECK_THAT(undecided({"1e1", "205", "3e7"}), Contains("exponent"));
+  CHECK(proposal_for({"+5", "-3", "0"}) == R"({"type":"integer"})");
+  CHECK(proposal_for({"1.5E+05", "2.25E+05"}) == R"({"type":"decimal"})");
+  ColumnProfile json_numbers("Column");
+  json_numbers.add("1e1", ValueSource::kJsonNumber);
+  CHECK(json_numbers.type() == ColumnType::kDecimal);
+}
+
+TEST_CASE("spec learner: a delimiter that cuts as well is told", "[central][authoring]") {
+  Samples samples;
+  const Learned learned = learn({samples.add("d.csv", "1;1,5\n2;2,5\n3;3,5\n")});
+  CHECK_THAT(learned.evidence["undecided"]["delimiter"].get<std::string>(),
+             Contains("cuts as many records alike, into 2 fields"));
+  CHECK_FALSE(learned.is_settled());
+  CHECK_FALSE(
+      learn({samples.add("e.csv", "id;price\n2;2,5\n3;3,5\n")}).evidence.contains("undecided"));
+}
+
+TEST_CASE("spec learner: JSON that is not one object a line is refused", "[central][authoring]") {
+  Samples samples;
+  for (const char* bytes : {"[{\"id\":1},{\"id\":2}]\n", "[\n  {\"id\":1}\n]\n",
+                            "{\n  \"id\": 1,\n  \"name\": \"x\"\n}\n"}) {
+    CHECK_THROWS_WITH(learn({samples.add("j.json", bytes)}), Contains("JSON lines are needed"));
+  }
+  CHECK(learn({samples.add("b.csv", "[id],[name]\n1,x\n2,y\n")}).spec["format"] == "csv");
+}
+
+TEST_CASE("spec learner: a line of endless JSON is of another shape, and digits are kept",
+          "[central][authoring]") {
+  Samples samples;
+  const std::string deep =
+      "{\"a\":" + std::string(400'000, '[') + std::string(400'000, ']') + "}\n";
+  const std::string good = "{\"a\":1.50}\n{\"a\":12345678901234567890123}\n";
+  for (const std::string& bytes : {good + deep, deep + good}) {
+    const Learned learned = learn({samples.add("d.jsonl", bytes)});
+    CHECK(learned.evidence.value("records_of_another_shape", 0) == 1);
+    CHECK(learned.evidence["columns"][0]["longest_bytes"] == 23);
+    CHECK_FALSE(learned.is_settled());
+  }
+}
+
+TEST_CASE("spec learner: a key is unique within each sample", "[central][authoring]") {
+  Samples samples;
+  const Learned learned = learn({samples.add("Bestand_20261120.csv", stock(1, 90)),
+                                 samples.add("Bestand_20261121.csv", stock(1, 91))});
+  CHECK(learned.spec["natural_key"] == ordered_json::array({"art_nr"}));
+  CHECK(learned.spec["natural_key_unique"] == true);
+  // What repeats in one of them is none.
+  const Learned repeated =
+      learn({samples.add("Bestand_20261120.csv", stock(1, 90)),
+             samples.add("Bestand_20261121.csv",
+                         stock(1, 90) + stock(1, 1).substr(stock(1, 1).find('\n') + 1))});
+  CHECK(repeated.spec["natural_key"].empty());
+}
+
+TEST_CASE("spec learner: a pair is unique within each sample", "[central][authoring]") {
+  Samples samples;
+  std::string text = "Recipe,Line,Item\n";
+  for (int i = 0; i < 40; ++i) {
+    text += "R" + std::to_string(i / 4) + "," + std::to_string(i % 4) + ",x\n";
+  }
+  CHECK(learn({samples.add("r1.csv", text), samples.add("r2.csv", text)}).spec["natural_key"] ==
+        ordered_json::array({"recipe", "line"}));
+}
+
+TEST_CASE("spec learner: beyond what is compared nobody says that there is no key",
+          "[central][authoring]") {
+  ColumnProfile profile("Column");
+  for (std::size_t i = 0; i <= ColumnProfile::kDistinctMax; ++i)
+    profile.add(std::to_string(i) + "x");
+  CHECK(profile.uniqueness() == Uniqueness::kUnique);
+  profile.add("one more");
+  CHECK(profile.uniqueness() == Uniqueness::kTooManyToTell);
+  KeyFinder keys;
+  for (std::int64_t i = 0; i < profile.filled(); ++i) keys.add_row();
+  std::vector<ColumnProfile> profiles;
+  profiles.push_back(std::move(profile));
+  CHECK_THAT(keys.find(profiles, {0}, profiles[0].filled()).why, Contains("too many rows to tell"));
+}
+
+TEST_CASE("spec learner: columns that tell of a person are marked, and their words never listed",
+          "[central][authoring]") {
+  Samples samples;
+  std::string text = "No,E-Mail,Vorname,Unit\n";
+  for (int i = 0; i < 60; ++i) {
+    text += std::to_string(i) + (i % 2 == 0 ? ",a@x.example,Anna,kg\n" : ",b@x.example,Bob,pc\n");
+  }
+  const Learned learned = learn({samples.add("p.csv", text)}, /*with_known_values=*/true);
+  for (const char* name : {"E-Mail", "Vorname"}) {
+    CHECK(column(learned, name)["personal_data"] == true);
+    CHECK_FALSE(column(learned, name).contains("known_values"));
+  }
+  CHECK(column(learned, "Unit")["known_values"] == ordered_json::array({"kg", "pc"}));
+  CHECK_FALSE(column(learned, "Unit").contains("personal_data"));
+}
+
+TEST_CASE("spec learner: a file name that is no UTF-8 is learned from", "[central][authoring]") {
+  Samples samples;
+  const fs::path sample = samples.add("x\xE4_1.csv", "No,Name\n1,x\n2,y\n");
+  if (!fs::exists(sample)) return;  // a system whose names are text
+  const Learned learned = learn({sample});
+  CHECK(learned.spec["file_name"] == "x?_1.csv");
+  CHECK(learned.evidence["trial"][0]["file"] == "x\xEF\xBF\xBD_1.csv");
+  CHECK_NOTHROW(learned.evidence.dump());
 }

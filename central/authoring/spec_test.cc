@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "central/authoring/expected_rows.h"
+#include "central/authoring/quoted_name.h"
 #include "central/channels/channel.h"
 #include "core/error.h"
 
@@ -93,7 +94,7 @@ std::string in_words(const Finding& finding) {
     text += fmt::format(", line {}, byte {}", finding.line, finding.byte_offset);
   }
   if (!finding.column.empty()) {
-    text += fmt::format(", column \"{}\"", finding.column);
+    text += ", column " + quoted_name(finding.column);
   } else if (finding.column_number > 0) {
     text += fmt::format(", column {}", finding.column_number);
   }

@@ -144,6 +144,22 @@ TEST_CASE("spec test: a refused file gives no expected rows, and the finding is 
   }
 }
 
+TEST_CASE("spec test: a terminal obeys no name of a file", "[central][authoring]") {
+  Samples samples;
+  const FileSpec spec = parse_file_spec_text(R"json({"file_tag": "a", "entity": "party",
+      "file_name": "*", "columns": [{"name": "No", "to": "no", "type": "integer"}],
+      "other_columns": "keep"})json");
+  const SpecTestResult other =
+      test_spec(system_file_system(), spec, samples.add("x.csv", "No,\x1B[31mx\n1,y\n"),
+                samples.add("x.jsonl", R"({"source_row":1,"payload":{"no":1}})"));
+  CHECK(other.differences ==
+        std::vector<std::string>{R"(row 1: "\u001b[31mx" was not expected in the payload)"});
+  Finding finding;
+  finding.code = &error_code::kValueInvalid;
+  finding.column = "\x1B[31mx";
+  CHECK_THAT(in_words(finding), Contains(R"(column "\u001b[31mx")"));
+}
+
 TEST_CASE("spec test: expected rows replace nothing that somebody may have mended",
           "[central][authoring]") {
   Samples samples;

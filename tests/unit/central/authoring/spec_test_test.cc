@@ -1,10 +1,7 @@
 #include "central/authoring/spec_test.h"
 
-#include <catch2/catch.hpp>
-#include <fstream>
-
 #include "core/error.h"
-#include "tests/support/temporary_folder.h"
+#include "tests/unit/central/authoring/samples.h"
 
 using namespace waybill;
 using namespace waybill::authoring;
@@ -13,16 +10,6 @@ using Catch::Matchers::Contains;
 namespace {
 
 namespace fs = std::filesystem;
-
-struct Samples {
-  TemporaryFolder folder;
-
-  fs::path add(const std::string& name, const std::string& bytes) {
-    const fs::path path = folder.path() / name;
-    std::ofstream(path, std::ios::binary) << bytes;
-    return path;
-  }
-};
 
 /// A file of one row, {"no": "A", "qty": AMOUNT}, against one expected line.
 SpecTestResult test_amount(const std::string& amount, const std::string& expected) {

@@ -153,7 +153,7 @@ std::string QuarantineCopy::final_name(const Sha256Hex& content_sha256) const {
 
 std::string QuarantineCopy::commit(const Sha256Hex& content_sha256) {
   if (!file_) return "";
-  const std::string name = final_name(content_sha256);
+  std::string name = final_name(content_sha256);
   try {
     const fs::path from = settings_.state_folder / unfinished_name_;
     const fs::path to = settings_.state_folder / name;

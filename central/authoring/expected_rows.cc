@@ -8,8 +8,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "central/authoring/quoted_name.h"
 #include "core/error.h"
+#include "core/printable.h"
 #include "core/read/json_scan.h"
 #include "core/suggest.h"
 #include "core/utf8.h"
@@ -84,7 +84,7 @@ class LineParser {
   /// A misspelt key would be an expectation that nothing looks at.
   void refuse_key(std::string_view key) const {
     const std::string_view nearest = nearest_word(key, kKeys);
-    require(false, fmt::format("has the unknown key {}; {}allowed are: {}", quoted_name(key),
+    require(false, fmt::format("has the unknown key \"{}\"; {}allowed are: {}", printable(key),
                                nearest.empty() ? "" : fmt::format("did you mean \"{}\"? ", nearest),
                                list_words(kKeys)));
   }
@@ -159,14 +159,14 @@ void compare_row(const ExpectedRow& expected, const StagingRow& staged,
   for (const auto& [key, value] : *given) {
     const auto found = wanted.find(key);
     if (found == wanted.end()) {
-      differ(fmt::format("row {}: {} was not expected in the payload", row, quoted_name(key)));
+      differ(fmt::format("row {}: \"{}\" was not expected in the payload", row, printable(key)));
     } else if (found->second != value) {
-      differ(fmt::format("row {}: another value of {}", row, quoted_name(key)));
+      differ(fmt::format("row {}: another value of \"{}\"", row, printable(key)));
     }
   }
   for (const auto& [key, value] : wanted) {
     if (given->contains(key)) continue;
-    differ(fmt::format("row {}: the payload lacks {}", row, quoted_name(key)));
+    differ(fmt::format("row {}: the payload lacks \"{}\"", row, printable(key)));
   }
 }
 

@@ -227,7 +227,7 @@ Shape find_shape(std::string_view head, Json& evidence) {
 
 std::string read_head(FileSystem& files, const std::filesystem::path& path) {
   const auto file = files.open(path.parent_path(), path.filename().string());
-  if (!file) throw Error(error_code::kFileUnreadable, "learn", path.string(), "it is not there");
+  if (!file) throw Error(error_code::kFileNotFound, "learn", path.string(), "it is not there");
   std::string head(kHeadBytes, '\0');
   std::size_t size = 0;
   while (size < head.size()) {
@@ -244,7 +244,7 @@ std::string read_head(FileSystem& files, const std::filesystem::path& path) {
 void read_records(FileSystem& files, const std::filesystem::path& path, const Shape& shape,
                   const FieldsSink& take) {
   const auto file = files.open(path.parent_path(), path.filename().string());
-  if (!file) throw Error(error_code::kFileUnreadable, "learn", path.string(), "it is not there");
+  if (!file) throw Error(error_code::kFileNotFound, "learn", path.string(), "it is not there");
   std::vector<std::string> fields;
   std::string unquoted;
   CsvReader reader(

@@ -35,7 +35,8 @@ struct Learned {
   [[nodiscard]] bool is_settled() const;
 };
 
-/// Throws WB-3014 when the samples have nothing to learn from, WB-1303 when one cannot be read.
+/// Throws WB-3014 when the samples have nothing to learn from, WB-1303 or WB-1313 when one cannot
+/// be read.
 [[nodiscard]] Learned learn_spec(FileSystem& files,
                                  const std::vector<std::filesystem::path>& samples,
                                  const LearnOptions& options);

@@ -146,6 +146,14 @@ class Linter {
   std::vector<Remark> remarks_;
 };
 
+/// Is a file of the spec refused unless rows of the entity, another than its own, are staged?
+bool needs(const FileSpec& spec, const std::string& entity) {
+  if (spec.entity == entity) return false;
+  if (spec.on_finding.of(error_code::kReferenceUnknown) != RuleAction::kRefuseFile) return false;
+  return std::any_of(spec.references.begin(), spec.references.end(),
+                     [&](const Reference& reference) { return reference.entity == entity; });
+}
+
 }  // namespace
 
 std::vector<Remark> lint(const FileSpec& spec) { return Linter(spec).remarks(); }
@@ -168,6 +176,12 @@ std::vector<Remark> lint_together(const std::vector<FileSpec>& specs) {
                                        "other",
                                        one.file_tag.value),
                            true});
+      }
+      if (needs(one, other.entity) && needs(other, one.entity)) {
+        remarks.push_back(
+            {"references", fmt::format("of {} and of {} each refuse a file before the other's rows "
+                                       "are staged: neither can be the first",
+                                       one.file_tag.value, other.file_tag.value)});
       }
       if (!have_common_name(one.file_name, other.file_name)) continue;
       remarks.push_back(

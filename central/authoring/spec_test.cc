@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "central/authoring/expected_rows.h"
-#include "central/authoring/quoted_name.h"
 #include "central/channels/channel.h"
 #include "core/error.h"
+#include "core/printable.h"
 
 namespace waybill::authoring {
 
@@ -23,7 +23,7 @@ constexpr std::size_t kDifferencesMax = 50;
 std::unique_ptr<Channel> read_file(FileSystem& files, const FileSpec& spec, const fs::path& path,
                                    RowSink sink) {
   const auto file = files.open(path.parent_path(), path.filename().string());
-  if (!file) throw Error(error_code::kFileUnreadable, "test", path.string(), "it is not there");
+  if (!file) throw Error(error_code::kFileNotFound, "test", path.string(), "it is not there");
   auto channel = open_channel(spec, std::move(sink), /*first_source_row=*/1,
                               {.file_bytes = static_cast<std::int64_t>(file->stat().size_bytes)});
   std::string block(kBlockBytes, '\0');
@@ -94,7 +94,7 @@ std::string in_words(const Finding& finding) {
     text += fmt::format(", line {}, byte {}", finding.line, finding.byte_offset);
   }
   if (!finding.column.empty()) {
-    text += ", column " + quoted_name(finding.column);
+    text += fmt::format(", column \"{}\"", printable(finding.column));
   } else if (finding.column_number > 0) {
     text += fmt::format(", column {}", finding.column_number);
   }
@@ -118,7 +118,7 @@ WriteOutcome write_expected_rows(FileSystem& files, const std::string& rows, con
                                  bool replace) {
   if (!replace && files.stat(target)) {
     if (read_whole_file(files, target, kExpectedBytesMax) == rows) return WriteOutcome::kUnchanged;
-    throw Error(error_code::kSpecInvalid, "write the expected rows to", target.string(),
+    throw Error(error_code::kFileExists, "write the expected rows to", target.string(),
                 "it is there already and holds something else; --force replaces it");
   }
   write_whole_file(files, target, rows, FileMode::kShared);
@@ -133,7 +133,7 @@ void refuse_source_as_target(FileSystem& files, const fs::path& target,
     const bool is_same_file =
         there && stat && !there->file_id.empty() && there->file_id == stat->file_id;
     if (!is_same_file && target.lexically_normal() != source.lexically_normal()) continue;
-    throw Error(error_code::kSpecInvalid, "write the expected rows to", target.string(),
+    throw Error(error_code::kFileExists, "write the expected rows to", target.string(),
                 "it is the spec or the export that they are made from");
   }
 }

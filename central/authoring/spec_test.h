@@ -26,10 +26,11 @@ struct SpecTestResult {
   [[nodiscard]] bool passed() const { return differences_count == 0 && summary.is_accepted(); }
 };
 
-/// A finding and where it is, in one line for a person: "WB-3007 value-invalid at row 3, ...".
+/// A finding and where it is, in one line for a person: "WB-3012 value-invalid at row 3, ...".
 [[nodiscard]] std::string in_words(const Finding& finding);
 
-/// Throws WB-1303 (a file cannot be read) and WB-3014 (a line is no expected row).
+/// Throws WB-1303 (a file cannot be read), WB-1313 (it is not there) and WB-3014 (a line is no
+/// expected row).
 [[nodiscard]] SpecTestResult test_spec(FileSystem& files, const FileSpec& spec,
                                        const std::filesystem::path& file,
                                        const std::filesystem::path& expected);
@@ -44,12 +45,12 @@ enum class [[nodiscard]] WriteOutcome : std::uint8_t{
     kUnchanged,  ///< the same rows are there already; nothing was written
 };
 
-/// Writes them to `target`. Throws WB-3014 when it holds something else already and `replace` is
+/// Writes them to `target`. Throws WB-1314 when it holds something else already and `replace` is
 /// false: what an author has looked over and mended is not lost by a slip.
 WriteOutcome write_expected_rows(FileSystem& files, const std::string& rows,
                                  const std::filesystem::path& target, bool replace);
 
-/// Throws WB-3014 when expected rows would be written over a file they are made from.
+/// Throws WB-1314 when expected rows would be written over a file they are made from.
 void refuse_source_as_target(FileSystem& files, const std::filesystem::path& target,
                              const std::vector<std::filesystem::path>& sources);
 

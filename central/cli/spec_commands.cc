@@ -60,7 +60,7 @@ int run_init(const Arguments& args) {
   static_cast<void>(parse_file_spec_text(spec.dump()));  // a wrong tag or entity is told here
   const fs::path path = whole(args.folder) / (args.file_tag + ".json");
   if (fs::exists(path)) {
-    throw Error(error_code::kSpecInvalid, "init", path.string(), "it is there already");
+    throw Error(error_code::kFileExists, "init", path.string(), "it is there already");
   }
   write_whole_file(system_file_system(), path, spec.dump(2) + "\n", FileMode::kShared);
   fmt::print("{}: list the columns, then: waybill-central spec lint {}\n", path.string(),

@@ -1,6 +1,7 @@
 #include "central/authoring/spec_lint.h"
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 
 using namespace waybill;
 using namespace waybill::authoring;
@@ -149,4 +150,23 @@ TEST_CASE("spec lint: what spec init left to fill in is told", "[central][author
   CHECK_FALSE(is_told());
   spec.columns[0].to = kPlaceholderKey;
   CHECK(is_told());
+}
+
+TEST_CASE("spec lint: two specs that wait for one another are told", "[central][authoring]") {
+  const auto spec = [](const char* tag, const char* entity, const char* to, const char* action) {
+    return parse_file_spec({{"file_tag", tag},
+                            {"entity", entity},
+                            {"file_name", std::string(tag) + "_*"},
+                            {"columns", {{{"name", "N"}, {"to", "n"}}}},
+                            {"references", {{{"entity", to}, {"key", {"n"}}}}},
+                            {"on_finding", {{"reference-unknown", action}}}});
+  };
+  const FileSpec variant = spec("variant", "variant", "component", "refuse_file");
+  const auto remarks =
+      lint_together({variant, spec("component", "component", "variant", "refuse_file")});
+  REQUIRE(remarks.size() == 1);
+  CHECK_THAT(remarks[0].text, Contains("neither can be the first"));
+  CHECK(lint_together({variant, spec("component", "component", "variant", "warn")}).empty());
+  CHECK(
+      lint_together({variant, spec("component", "component", "component", "refuse_file")}).empty());
 }

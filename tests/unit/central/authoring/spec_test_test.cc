@@ -137,14 +137,14 @@ TEST_CASE("spec test: a terminal obeys no name of a file", "[central][authoring]
       "file_name": "*", "columns": [{"name": "No", "to": "no", "type": "integer"}],
       "other_columns": "keep"})json");
   const SpecTestResult other =
-      test_spec(system_file_system(), spec, samples.add("x.csv", "No,\x1B[31mx\n1,y\n"),
+      test_spec(system_file_system(), spec, samples.add("x.csv", "No,\xE2\x80\xAEx\n1,y\n"),
                 samples.add("x.jsonl", R"({"source_row":1,"payload":{"no":1}})"));
   CHECK(other.differences ==
-        std::vector<std::string>{R"(row 1: "\u001b[31mx" was not expected in the payload)"});
+        std::vector<std::string>{R"(row 1: "\u202ex" was not expected in the payload)"});
   Finding finding;
   finding.code = &error_code::kValueInvalid;
   finding.column = "\x1B[31mx";
-  CHECK_THAT(in_words(finding), Contains(R"(column "\u001b[31mx")"));
+  CHECK_THAT(in_words(finding), Contains(R"(column "\x1b[31mx")"));
 }
 
 TEST_CASE("spec test: expected rows replace nothing that somebody may have mended",

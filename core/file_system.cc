@@ -9,7 +9,7 @@ std::string read_whole_file(FileSystem& files, const std::filesystem::path& path
                             std::size_t limit_bytes) {
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   const auto file = files.open(folder, path.filename().string());
-  if (!file) throw Error(error_code::kFileNotFound, "read", path.string(), "it is not there");
+  if (!file) throw Error(error_code::kFileUnreadable, "read", path.string(), "it is not there");
   std::string bytes;
   std::string buffer(std::min<std::size_t>(limit_bytes + 1, 64 * 1024), '\0');
   while (const std::size_t count = file->read(buffer.data(), buffer.size())) {

@@ -8,6 +8,7 @@
 #include "agent/ledger/ledger_report.h"
 #include "agent/watch/spec_book.h"
 #include "core/error.h"
+#include "core/named_file.h"
 #include "core/preflight/preflight.h"
 #include "core/printable.h"
 
@@ -50,7 +51,7 @@ int check_file(const CommandOptions& options) {
   const FileSpec spec =
       options.spec_file.empty()
           ? own_spec(files, options, name)
-          : parse_file_spec_text(read_whole_file(files, options.spec_file, kSpecBytesMax));
+          : parse_file_spec_text(read_named_file(files, options.spec_file, kSpecBytesMax));
   if (!can_preflight(spec)) {
     throw Error(error_code::kCheckedAtCentral, "check", name,
                 "its spec names a container, a dump or a quirk, which only central opens");

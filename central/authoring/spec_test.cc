@@ -7,6 +7,7 @@
 #include "central/authoring/expected_rows.h"
 #include "central/channels/channel.h"
 #include "core/error.h"
+#include "core/named_file.h"
 #include "core/printable.h"
 
 namespace waybill::authoring {
@@ -76,7 +77,7 @@ class Comparison {
 SpecTestResult test_spec(FileSystem& files, const FileSpec& spec, const fs::path& file,
                          const fs::path& expected) {
   SpecTestResult result;
-  const std::string text = read_whole_file(files, expected, kExpectedBytesMax);
+  const std::string text = read_named_file(files, expected, kExpectedBytesMax);
   Comparison comparison(parse_expected_rows(text, expected.string()), result);
   const auto channel =
       read_file(files, spec, file, [&](const StagingRow& row) { comparison.take(row); });

@@ -9,6 +9,7 @@
 #include "central/authoring/spec_test.h"
 #include "central/cli/command_line.h"
 #include "core/file_system.h"
+#include "core/named_file.h"
 
 namespace waybill::cli {
 
@@ -19,7 +20,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kSpecBytesMax = std::size_t{16} << 20;
 
 FileSpec read_spec(const fs::path& path) {
-  return parse_file_spec_text(read_whole_file(system_file_system(), path, kSpecBytesMax));
+  return parse_file_spec_text(read_named_file(system_file_system(), path, kSpecBytesMax));
 }
 
 /// The specs among the arguments: files, and what folders hold beside `_agency.json`.

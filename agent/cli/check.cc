@@ -44,6 +44,9 @@ FileSpec own_spec(FileSystem& files, const CommandOptions& options, const std::s
 
 int check_file(const CommandOptions& options) {
   FileSystem& files = system_file_system();
+  if (options.file.empty()) {
+    throw Error(error_code::kFileNotFound, "find", "a file", "an empty name was given");
+  }
   const fs::path path = fs::absolute(options.file);
   const std::string name = path.filename().string();
   const auto file = files.open(path.parent_path(), name);

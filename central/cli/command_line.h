@@ -107,6 +107,9 @@ struct CommandLine {
 
 /// As the parts below want it: absolute. A relative path counts from the current folder.
 [[nodiscard]] inline std::filesystem::path whole(const std::string& path) {
+  if (path.empty()) {
+    throw Error(error_code::kFileNotFound, "find", "a file", "an empty name was given");
+  }
   return std::filesystem::absolute(path);
 }
 

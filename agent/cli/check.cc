@@ -44,13 +44,9 @@ FileSpec own_spec(FileSystem& files, const CommandOptions& options, const std::s
 
 int check_file(const CommandOptions& options) {
   FileSystem& files = system_file_system();
-  if (options.file.empty()) {
-    throw Error(error_code::kFileNotFound, "find", "a file", "an empty name was given");
-  }
-  const fs::path path = fs::absolute(options.file);
+  const fs::path path = named_path(options.file);
   const std::string name = path.filename().string();
-  const auto file = files.open(path.parent_path(), name);
-  if (!file) throw Error(error_code::kFileNotFound, "check", name, "it is not there");
+  const auto file = open_named_file(files, path);
   const FileSpec spec =
       options.spec_file.empty()
           ? own_spec(files, options, name)

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include "agent/engine/quarantine.h"
 #include "core/clock.h"
 #include "core/count_of.h"
 #include "core/printable.h"
@@ -57,11 +58,10 @@ std::string preflight_lines(const Json& preflight) {
   }
   if (preflight.contains("quarantine_file")) {
     const std::string file = preflight.value("quarantine_file", "");
-    const bool is_cut = file.find("-cut-") != std::string::npos;
-    out += fmt::format("    the {}rows set aside {} {} of the state folder{}\n",
-                       is_cut ? "first 64 MiB of the " : "",
-                       preflight.value("quarantine_is_there", true) ? "are in" : "were in", file,
-                       preflight.value("quarantine_is_there", true) ? "" : "; it was removed");
+    const bool is_there = preflight.value("quarantine_is_there", true);
+    out += fmt::format("    the {}rows set aside {} in {} of the state folder{}\n",
+                       is_cut_copy(file) ? "first 64 MiB of the " : "", is_there ? "are" : "were",
+                       file, is_there ? "" : "; it was removed");
   }
   return out;
 }

@@ -45,6 +45,11 @@ std::string identity_slug(Ledger& ledger) {
   return identity->tenant_slug;
 }
 
+/// `setting`: central's, or null when it was never told.
+void use_preflight(Hasher& hasher, const nlohmann::json& setting) {
+  hasher.set_preflight(setting != "off", setting != "report");
+}
+
 }  // namespace
 
 Engine::Engine(EnginePorts ports, EngineSettings settings, Ledger& ledger)
@@ -195,8 +200,7 @@ void Engine::record_problem(const char* fact, const std::string& text) {
 
 void Engine::fill_spec_book() {
   for (const std::string& problem : specs_.fill(ledger_.specs())) log_warning(problem);
-  hasher_.set_preflight(central_setting("preflight") != "off",
-                        central_setting("preflight") != "report");
+  use_preflight(hasher_, central_setting("preflight"));
   last_look_steady_ms_ = ports_.clock.steady_ms() - kLookIdleMs;  // what is expected has changed
   try {
     deliveries_.use_plan(ledger_.delivery_plan());
@@ -260,8 +264,7 @@ bool Engine::sync_if_due() {
   has_synced_ = true;
   contact_.succeeded();
   if (outcome.change_count > 0) lively_until_steady_ms_ = now + kLivelyForMs;
-  hasher_.set_preflight(central_setting("preflight") != "off",
-                        central_setting("preflight") != "report");
+  use_preflight(hasher_, central_setting("preflight"));
   if (outcome.specs_changed) {
     fill_spec_book();
     ledger_.rematch_paths();

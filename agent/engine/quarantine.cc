@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 constexpr std::size_t kNameBytesMax = 80;
 constexpr std::size_t kHashDigits = 12;
 constexpr std::string_view kUnfinished = "unfinished-";
+constexpr std::string_view kCut = "-cut-";
 /// Bytes written between two looks at the free space.
 constexpr std::int64_t kRoomStepBytes = std::int64_t{4} << 20;
 
@@ -34,14 +35,6 @@ std::string plain_name(std::string_view relative_path) {
       '_');
   if (name.size() > kNameBytesMax) name.erase(0, name.size() - kNameBytesMax);
   return name;
-}
-
-void log_trouble(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    log_error(error);
-  }
 }
 
 bool is_copy(std::string_view name) {
@@ -84,8 +77,13 @@ std::vector<Copy> copies_in(FileSystem& files, const fs::path& folder,
   return copies;
 }
 
-/// The oldest first: those that are too old, and those that are too many.
-std::vector<Copy> to_remove(std::vector<Copy> copies, std::int64_t now_ms) {
+/// As the time: then copies are removed for their number alone.
+constexpr std::int64_t kNothingIsOld = 0;
+
+/// The oldest first: those that are too old, and those that leave no room for one more.
+std::vector<Copy> to_remove(FileSystem& files, const fs::path& folder, std::int64_t now_ms) {
+  if (!is_own_folder(files, folder)) return {};
+  std::vector<Copy> copies = copies_in(files, folder, is_copy);
   std::sort(copies.begin(), copies.end(),
             [](const Copy& left, const Copy& right) { return left.made_ms < right.made_ms; });
   std::int64_t total = 0;
@@ -100,7 +98,19 @@ std::vector<Copy> to_remove(std::vector<Copy> copies, std::int64_t now_ms) {
   return copies;
 }
 
+void remove_all(FileSystem& files, const std::vector<Copy>& copies) {
+  for (const Copy& copy : copies) files.remove(copy.path);
+  const auto count = static_cast<std::int64_t>(copies.size());
+  if (count > 0) log_info("removed " + count_of(count, "old file") + " of rows set aside");
+}
+
 }  // namespace
+
+bool is_cut_copy(std::string_view name) {
+  return name.substr(name.find('/') + 1)
+      .substr(std::min(kHashDigits, name.size()))
+      .starts_with(kCut);
+}
 
 QuarantineCopy::QuarantineCopy(FileSystem& files, const QuarantineSettings& settings,
                                const PathRecord& path, std::int32_t spec_version)
@@ -134,11 +144,13 @@ void QuarantineCopy::begin() {
     throw Error(error_code::kFileSystemFailed, "keep rows set aside", folder.string(),
                 "it is no folder");
   }
+  remove_all(files_, to_remove(files_, folder, kNothingIsOld));
   check_room();
   file_ = files_.stage(settings_.state_folder / unfinished_name_, FileMode::kPrivate);
 }
 
-void QuarantineCopy::check_room() const {
+void QuarantineCopy::check_room() {
+  room_checked_at_ = bytes_;
   const std::optional<std::uint64_t> free_bytes = files_.free_bytes(settings_.state_folder);
   const auto needed = static_cast<std::uint64_t>(settings_.reserve_bytes + 2 * kRoomStepBytes);
   if (settings_.reserve_bytes <= 0 || !free_bytes || *free_bytes >= needed) return;
@@ -147,8 +159,8 @@ void QuarantineCopy::check_room() const {
 }
 
 std::string QuarantineCopy::final_name(const Sha256Hex& content_sha256) const {
-  return fmt::format("{}/{}-{}{}", kQuarantineFolderName, content_sha256.substr(0, kHashDigits),
-                     bytes_ > kQuarantineBytesMax ? "cut-" : "", base_name_);
+  return fmt::format("{}/{}{}{}", kQuarantineFolderName, content_sha256.substr(0, kHashDigits),
+                     bytes_ > kQuarantineBytesMax ? kCut : "-", base_name_);
 }
 
 std::string QuarantineCopy::commit(const Sha256Hex& content_sha256) {
@@ -173,16 +185,14 @@ std::string QuarantineCopy::commit(const Sha256Hex& content_sha256) {
 void tidy_quarantine(FileSystem& files, const fs::path& state_folder, std::int64_t now_ms,
                      bool at_start) {
   const fs::path folder = state_folder / kQuarantineFolderName;
-  log_trouble([&] {
-    if (!is_own_folder(files, folder)) return;
-    if (at_start) {
+  try {
+    if (at_start && is_own_folder(files, folder)) {
       for (const Copy& copy : copies_in(files, folder, is_unfinished)) files.remove(copy.path);
     }
-    const std::vector<Copy> old = to_remove(copies_in(files, folder, is_copy), now_ms);
-    for (const Copy& copy : old) files.remove(copy.path);
-    const auto count = static_cast<std::int64_t>(old.size());
-    if (count > 0) log_info("removed " + count_of(count, "old file") + " of rows set aside");
-  });
+    remove_all(files, to_remove(files, folder, now_ms));
+  } catch (const Error& error) {
+    log_error(error);
+  }
 }
 
 }  // namespace waybill

@@ -1,7 +1,6 @@
 // Quarantine: the copies of rows that preflight set aside, below the state folder.
 //
-// Place:    agent/engine; EdgeCheck writes one while its file is read, the engine tidies the
-// folder.
+// Place:    agent/engine; EdgeCheck writes one while its file is read, the engine tidies up.
 //           A copy is like the export it came from (core/preflight/quarantine_writer.h).
 // Rule:     what cannot be kept (disk low, too much, no folder) never holds up the file, and takes
 //           none of the room that the ledger needs: the report counts the rows all the same.
@@ -34,6 +33,9 @@ struct QuarantineSettings {
   std::int64_t reserve_bytes = 0;  ///< stays free on the disk of the state folder
 };
 
+/// Does the copy of this name, as commit() gave it, hold only the first kQuarantineBytesMax?
+[[nodiscard]] bool is_cut_copy(std::string_view name);
+
 /// The copy of one file's rows. Begins with the first bytes; trouble is logged once.
 class QuarantineCopy {
  public:
@@ -46,7 +48,7 @@ class QuarantineCopy {
 
  private:
   void begin();
-  void check_room() const;
+  void check_room();
   [[nodiscard]] std::string final_name(const Sha256Hex& content_sha256) const;
 
   FileSystem& files_;

@@ -4,8 +4,7 @@
 // Owner:    Ledger (writing) or LedgerReport (reading); one thread.
 // Durable:  WAL with synchronous = FULL: a committed transaction survives power loss.
 // Errors:   SQLite::Exception becomes Error here: WB-1102 (damaged, foreign), WB-1103 (newer),
-// WB-1109 (older, to read),
-//           WB-1104 (cannot be written now), WB-9001 (our SQL is wrong).
+//           WB-1104 (cannot be written now), WB-1109 (older, to read), WB-9001 (our SQL is wrong).
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>

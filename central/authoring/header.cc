@@ -9,12 +9,12 @@
 
 #include "central/authoring/column_profile.h"
 #include "core/ascii.h"
+#include "core/read/column_map.h"
 
 namespace waybill::authoring {
 
 namespace {
 
-constexpr std::size_t kNameBytesMax = 255;
 constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
 /// Fields up to the last that is not blank.
@@ -84,8 +84,8 @@ NameFaults find_faults(const Fields& fields, std::size_t named) {
     ColumnProfile profile("");
     profile.add(name);
     std::string_view unlike;
-    if (name.size() > kNameBytesMax) {
-      unlike = "longer than 255 bytes";
+    if (!is_column_name(name)) {
+      unlike = "longer than 255 bytes, or holds control characters";
       faults.can_be_listed = false;
     } else if (is_null_word(name)) {
       unlike = "a word for null";

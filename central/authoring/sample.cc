@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/named_file.h"
 #include "core/read/encoding.h"
 #include "core/read/transcoder.h"
 
@@ -226,8 +227,7 @@ Shape find_shape(std::string_view head, Json& evidence) {
 }
 
 std::string read_head(FileSystem& files, const std::filesystem::path& path) {
-  const auto file = files.open(path.parent_path(), path.filename().string());
-  if (!file) throw Error(error_code::kFileNotFound, "learn", path.string(), "it is not there");
+  const auto file = open_named_file(files, path);
   std::string head(kHeadBytes, '\0');
   std::size_t size = 0;
   while (size < head.size()) {
@@ -243,8 +243,7 @@ std::string read_head(FileSystem& files, const std::filesystem::path& path) {
 
 void read_records(FileSystem& files, const std::filesystem::path& path, const Shape& shape,
                   const FieldsSink& take) {
-  const auto file = files.open(path.parent_path(), path.filename().string());
-  if (!file) throw Error(error_code::kFileNotFound, "learn", path.string(), "it is not there");
+  const auto file = open_named_file(files, path);
   std::vector<std::string> fields;
   std::string unquoted;
   CsvReader reader(

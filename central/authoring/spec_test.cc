@@ -23,8 +23,7 @@ constexpr std::size_t kDifferencesMax = 50;
 /// Reads the file by its spec, as the worker does.
 std::unique_ptr<Channel> read_file(FileSystem& files, const FileSpec& spec, const fs::path& path,
                                    RowSink sink) {
-  const auto file = files.open(path.parent_path(), path.filename().string());
-  if (!file) throw Error(error_code::kFileNotFound, "test", path.string(), "it is not there");
+  const auto file = open_named_file(files, path);
   auto channel = open_channel(spec, std::move(sink), /*first_source_row=*/1,
                               {.file_bytes = static_cast<std::int64_t>(file->stat().size_bytes)});
   std::string block(kBlockBytes, '\0');

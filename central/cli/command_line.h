@@ -17,6 +17,7 @@
 #include "central/standin/server.h"
 #include "central/worker/worker.h"
 #include "core/error.h"
+#include "core/named_file.h"
 
 namespace waybill::cli {
 
@@ -107,10 +108,7 @@ struct CommandLine {
 
 /// As the parts below want it: absolute. A relative path counts from the current folder.
 [[nodiscard]] inline std::filesystem::path whole(const std::string& path) {
-  if (path.empty()) {
-    throw Error(error_code::kFileNotFound, "find", "a file", "an empty name was given");
-  }
-  return std::filesystem::absolute(path);
+  return named_path(path);
 }
 
 void add_service_commands(const CommandLine& line);   ///< standin, migrate, work, keys

@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/file_system.h"
 #include "core/name_fields.h"
+#include "core/named_file.h"
 #include "core/split/part_planner.h"
 
 namespace waybill::cli {
@@ -132,15 +133,10 @@ struct ReadOutcome {
   bool is_good = false;
 };
 
-std::string relative_name(const fs::path& path) { return path.filename().string(); }
-
 /// The file's rows into the temporary table; undone again when something is wrong with it.
 ReadOutcome read_into(Scratch& scratch, const Trial& trial, const std::string& file) {
   const fs::path whole = fs::absolute(trial.path);
-  const auto open = system_file_system().open(whole.parent_path(), relative_name(whole));
-  if (!open) {
-    throw Error(error_code::kFileNotFound, "read", trial.path.string(), "it is not there");
-  }
+  const auto open = open_named_file(system_file_system(), whole);
   const pg::UuidBytes id = pg::parse_uuid(file);
   std::optional<pg::CopyIn> copy(std::in_place, scratch.database(),
                                  fmt::format(kCopy, scratch.quoted(trial.spec->entity)));

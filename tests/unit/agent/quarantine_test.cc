@@ -59,6 +59,8 @@ TEST_CASE("quarantine: of too much the first part is kept, and its name says so"
   const std::string name = copy.commit(kContent);
   CHECK(name == "quarantine/cccccccccccc-cut-v3-recipes_1.csv");
   CHECK(f.files.stat(f.state / name)->size_bytes == kQuarantineBytesMax);
+  CHECK(is_cut_copy(name));
+  CHECK_FALSE(is_cut_copy("quarantine/cccccccccccc-v3-hair-cut-1.csv"));
 }
 
 TEST_CASE("quarantine: tidying removes what is old, and nothing that is not ours",
@@ -101,4 +103,31 @@ TEST_CASE("quarantine: all copies together have a limit; the oldest goes first",
   tidy_quarantine(f.files, f.state, f.clock.now_ms(), false);
   CHECK_FALSE(f.is_there("000000000000-v1-a.csv"));  // room for one more
   CHECK(f.is_there("000000000001-v1-a.csv"));
+
+  // Between two tidyings a new copy makes its own room.
+  f.put("000000000000-v1-a.csv", large);
+  f.clock.advance(60'000);
+  f.copy().write("code\n");
+  CHECK_FALSE(f.is_there("000000000001-v1-a.csv"));
+  CHECK(f.is_there("000000000002-v1-a.csv"));
+}
+
+TEST_CASE("quarantine: the room on the disk is looked at every few MiB", "[agent][quarantine]") {
+  Fixture f;
+  const std::string mib(1 << 20, 'x');
+  const auto write = [&](QuarantineCopy& copy, int count) {
+    for (int i = 0; i < count; ++i) copy.write(mib);
+  };
+  const auto kept = [&](int full_behind, int then) {
+    f.files.free_bytes_left = std::uint64_t{1} << 40;
+    QuarantineCopy copy(f.files, {f.state, 1}, PathRecord(), 1);
+    write(copy, full_behind);
+    f.files.free_bytes_left = 0;
+    write(copy, then);
+    return !copy.commit(kContent).empty();
+  };
+  CHECK(kept(1, 3));        // 4 MiB: not looked at again
+  CHECK_FALSE(kept(1, 4));  // the next one is
+  CHECK(kept(5, 3));        // 8 MiB: looked at behind 4, and not since
+  CHECK_FALSE(kept(5, 4));
 }
